@@ -1,0 +1,1 @@
+"""What is measured, one module each; `run(bench)` measures and prints a table."""

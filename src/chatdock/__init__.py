@@ -1,0 +1,30 @@
+"""Chatdock: ChatKit on your own machines.
+
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatdock.workflows.registry import Workflow, workflow
+    from chatdock.workflows.turn import Turn
+
+__all__ = ["Turn", "Workflow", "__version__", "workflow"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Turn": "chatdock.workflows.turn",
+    "Workflow": "chatdock.workflows.registry",
+    "workflow": "chatdock.workflows.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: the protocol's types cost 0.3 s, which `chatdock --help` need not pay.
+    if home := _HOMES.get(name):
+        from importlib import import_module
+
+        return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,142 @@
+"""`POST /v1/chatkit/conversation`: the chat protocol, called by the user's browser with a client secret.
+
+Plain ASGI rather than a FastAPI route: a turn is the hot path, and its request is one union of operations.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from pydantic import ValidationError
+from starlette.middleware.cors import CORSMiddleware
+
+from chatdock.api.auth import bearer
+from chatdock.api.edge import send_body, send_json
+from chatdock.api.errors import MethodNotAllowed, from_validation
+from chatdock.api.sse import SlowReader, send_stream
+from chatdock.chat import feedback
+from chatdock.chat.turns import UPLOADS_DISABLED, Caller
+from chatdock.errors import ApiError, InvalidRequest
+from chatdock.protocol import operations as ops
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from chatdock.app import World
+    from chatdock.chat.turns import Stream
+
+_NAMES = frozenset(
+    [*ops.OPERATION.core_schema.get("schema", ops.OPERATION.core_schema).get("choices", ()), "input_text", "input_tag"]
+)
+_READS = ops.ThreadsResume | ops.ThreadsGetById | ops.ThreadsList | ops.ItemsList | ops.ThreadsCancel
+"""Counted against the larger allowance: looking at threads, and the stop button, which must always work."""
+
+
+def cors(app: ASGIApp, origins: tuple[str, ...]) -> CORSMiddleware:
+    """Let pages of exactly these origins call; no credentials beside the bearer token."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["POST"],
+        allow_headers=["authorization", "content-type", "accept-language", "last-event-id", "idempotency-key"],
+        expose_headers=[
+            "x-request-id",
+            "retry-after",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+        ],
+        max_age=600,
+    )
+
+
+class Conversation:
+    """The conversation endpoint."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one operation."""
+        try:
+            if scope["method"] != "POST":
+                raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
+            await self._answer(scope, receive, send)
+        except ApiError as error:
+            await send_json(send, error.status, error.envelope(), error.headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        world = self._world
+        session = await world.sessions.authenticate(bearer(scope["headers"]))
+        headers = {bytes(name): value.decode("latin-1") for name, value in scope["headers"]}
+        body: bytes = (await receive())["body"]
+        try:
+            operation = ops.OPERATION.validate_json(body)
+        except ValidationError as error:
+            world.limiter.count(session.id, session.requests_per_minute, reading=False)
+            raise from_validation(error.errors(include_url=False), _NAMES) from None
+        limits = world.limiter.count(session.id, session.requests_per_minute, reading=isinstance(operation, _READS))
+        idempotency_key = headers.get(b"idempotency-key")
+        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+            raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.", param="Idempotency-Key")
+        language = headers.get(b"accept-language", "").partition(",")[0].partition(";")[0].strip()
+        caller = Caller(session, language[:35] or None, idempotency_key, body)
+        answer = await self._perform(caller, operation, headers)
+        if isinstance(answer, bytes):
+            await send_body(send, 200, answer, b"application/json", limits)
+            return
+        try:
+            await send_stream(
+                answer,
+                receive,
+                send,
+                headers=[(name.encode(), value.encode()) for name, value in limits.items()],
+                slow_reader_timeout=world.settings.slow_reader_timeout,
+                on_disconnect=lambda: world.turns.abandon(answer),
+            )
+        except SlowReader:
+            await world.turns.abandon(answer)
+
+    async def _perform(
+        self, caller: Caller, operation: ops.AnyOperation, headers: dict[bytes, str]
+    ) -> bytes | Stream:
+        world, scope = self._world, caller.session.scope
+        match operation:
+            case (
+                ops.ThreadsCreate()
+                | ops.ThreadsAddUserMessage()
+                | ops.ThreadsAddClientToolOutput()
+                | ops.ThreadsAddStructuredInput()
+                | ops.ThreadsRetryAfterItem()
+                | ops.ThreadsCustomAction()
+            ):
+                return await world.turns.start(caller, operation)
+            case ops.ThreadsResume(params=params):
+                if params.starting_after is None and (last := headers.get(b"last-event-id")):
+                    params = params.model_copy(update={"starting_after": last})
+                return await world.turns.resume(caller, params)
+            case ops.ThreadsCancel(params=params):
+                return await world.turns.cancel(caller, params.thread_id)
+            case ops.ThreadsGetById(params=params):
+                return await world.threads.get(scope, params.thread_id)
+            case ops.ThreadsList(params=params):
+                return await world.threads.page(scope, params)
+            case ops.ThreadsUpdate(params=params):
+                return await world.threads.rename(scope, params.thread_id, params.title)
+            case ops.ThreadsDelete(params=params):
+                await world.threads.delete(scope, params.thread_id)
+                return b"{}"
+            case ops.ThreadsSyncCustomAction(params=params):
+                world.engine.refuse_when_draining()
+                return await world.actions.sync_action(caller, params, operation.metadata)
+            case ops.ItemsList(params=params):
+                return await world.threads.items(scope, params)
+            case ops.ItemsFeedback(params=params):
+                await feedback.give(world.database, caller, params)
+                return b"{}"
+            case ops.AttachmentsCreate() | ops.AttachmentsDelete():
+                raise InvalidRequest(UPLOADS_DISABLED, code="file_upload_disabled")
+            case ops.InputTranscribe(params=params):
+                return await world.actions.transcribe(caller, params)
+            case _:
+                assert_never(operation)

@@ -1,0 +1,167 @@
+"""Puts the rooms together: `create_app(settings, workflows)` builds one world and owns its start and its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+
+from chatdock import __version__
+from chatdock.api import conversation, files, health, openapi, sessions, threads
+from chatdock.api.edge import Edge
+from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
+from chatdock.chat.actions import Actions
+from chatdock.chat.keys import KeyRing
+from chatdock.chat.limits import RequestLimiter
+from chatdock.chat.sessions import Sessions
+from chatdock.chat.threads import Threads
+from chatdock.chat.turns import Turns
+from chatdock.errors import ApiError, clip
+from chatdock.metrics import Metrics
+if TYPE_CHECKING:
+    from chatdock.model.endpoint import ModelEndpoint
+from chatdock.runs.engine import Engine
+from chatdock.runs.log import RunLog
+from chatdock.settings import Settings
+from chatdock.storage.database import Database, open_database
+from chatdock.workflows.models import connected
+from chatdock.workflows.registry import Registry, Workflow
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that one application holds; the doors reach it as `app.state.world`."""
+
+    settings: Settings
+    registry: Registry
+    metrics: Metrics
+    limiter: RequestLimiter
+    database: Database
+    engine: Engine
+    keys: KeyRing
+    sessions: Sessions
+    threads: Threads
+    turns: Turns
+    actions: Actions
+
+    @classmethod
+    async def build(cls, settings: Settings, registry: Registry, metrics: Metrics) -> World:
+        """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
+        database = await open_database(settings.database_url)
+        run_log = RunLog(database, keepalive=settings.keepalive)
+        engine = Engine(database, run_log, registry, settings, metrics)
+        world = cls(
+            settings=settings,
+            registry=registry,
+            metrics=metrics,
+            limiter=RequestLimiter(),
+            database=database,
+            engine=engine,
+            keys=KeyRing(database, settings.api_keys),
+            sessions=Sessions(database, registry, settings),
+            threads=Threads(database, engine),
+            turns=Turns(database, engine, run_log, registry, settings),
+            actions=Actions(database, registry, settings),
+        )
+        await engine.start()
+        return world
+
+    async def close(self) -> None:
+        """End what is live, then let go of the database."""
+        await self.engine.close()
+        await self.database.close()
+
+
+def create_app(
+    settings: Settings, workflows: Iterable[Workflow], *, demo: bool = False, model: ModelEndpoint | None = None
+) -> FastAPI:
+    """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
+
+    `model` is the endpoint that answers agents which name no model object of their own; an embedded one is started here.
+    """
+    workflows = list(workflows)
+    registry = Registry(workflows)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if model is not None:
+                await stack.enter_async_context(connected(model, workflows, settings))
+            world = app.state.world = await World.build(settings, registry, metrics)
+            stack.push_async_callback(world.close)
+            _add_doors(app, world)
+            yield
+
+    app = FastAPI(title="Chatdock", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    for router in (sessions.router, threads.router, health.router):
+        app.include_router(router)
+    if demo:
+        from chatdock.api.demo import add_demo
+
+        add_demo(app)
+    openapi.describe(app)
+    _add_docs(app)
+    _add_error_handlers(app)
+    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    return app
+
+
+def _add_doors(app: FastAPI, world: World) -> None:
+    """The endpoints that browsers call; first in line, since every turn passes here."""
+    origins = world.settings.allowed_origins
+    app.router.routes[:0] = [
+        Route("/v1/chatkit/conversation", conversation.cors(conversation.Conversation(world), origins)),
+        Route("/v1/chatkit/files", conversation.cors(files.Files(world), origins)),
+    ]
+
+
+def _add_docs(app: FastAPI) -> None:
+    """`/docs`: our own OpenAPI, shown by Swagger UI from its package: no request leaves for another host."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from fastapi.openapi.docs import get_swagger_ui_html
+
+    spec = find_spec("swagger_ui_bundle")
+    assert spec is not None
+    assert spec.origin is not None
+    assets = next((Path(spec.origin).parent / "vendor").iterdir())
+    app.mount("/docs/assets", StaticFiles(directory=assets), name="docs-assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Chatdock API",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/docs/assets/favicon-32x32.png",
+        )
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    def answer(error: ApiError) -> JSONResponse:
+        return JSONResponse(error.envelope(), error.status, error.headers)
+
+    @app.exception_handler(ApiError)
+    async def api_error(_request: Request, error: Any) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: Any) -> JSONResponse:
+        return answer(from_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: Any) -> JSONResponse:
+        if error.status_code == 405:
+            return answer(MethodNotAllowed(f"{request.method} is not allowed here.", headers=dict(error.headers or {})))
+        return answer(RouteNotFound(f"Invalid URL ({request.method} {clip(request.url.path, 200)}).", code="unknown_url"))

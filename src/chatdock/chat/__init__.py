@@ -1,0 +1,1 @@
+"""What the product does: keys, sessions and their limits, threads, turns, widget actions, feedback."""

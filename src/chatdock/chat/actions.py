@@ -1,0 +1,128 @@
+"""What a workflow does beside answering: widget actions that do not stream, and dictation."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import structlog
+from chatkit.types import AudioInput, TranscriptionResult
+
+from chatdock.chat.threads import find
+from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of
+from chatdock.errors import InvalidRequest
+from chatdock.protocol import frames
+from chatdock.runs.changes import item_change, state_change, thread_changes
+from chatdock.runs.work import Work, make_turn, thread_from_row
+
+if TYPE_CHECKING:
+    from chatkit.types import InputTranscribeParams, WidgetItem
+
+    from chatdock.chat.turns import Caller
+    from chatdock.protocol.operations import CustomActionParams
+    from chatdock.settings import Settings
+    from chatdock.storage.database import Database, Row, Tx
+    from chatdock.workflows.registry import Registry, Workflow
+
+log = structlog.get_logger("chatdock.chat")
+
+
+class Actions:
+    """Calls a workflow's handlers for the users of sessions."""
+
+    def __init__(self, database: Database, registry: Registry, settings: Settings) -> None:
+        self._database = database
+        self._registry = registry
+        self._settings = settings
+
+    async def sync_action(self, caller: Caller, params: CustomActionParams, metadata: dict[str, Any]) -> bytes:
+        """Perform an action and store what it changed; `{"updated_item"}` as JSON. A live run goes on meanwhile."""
+        session = caller.session
+        workflow = self._workflow(caller)
+        if workflow.on_sync_action is None:
+            raise no_actions(session.workflow_id)
+
+        async def load(tx: Tx) -> tuple[Row, WidgetItem | None]:
+            row = await find(tx, session.scope, params.thread_id, param="params.thread_id")
+            refuse_when_closed(row)
+            return row, await sender_of(tx, params.thread_id, params.item_id)
+
+        row, sender = await self._database.read(load)
+        variables = orjson.loads(session.state_variables) if session.state_variables else {}
+        turn = make_turn(
+            self._database,
+            Work(
+                kind="action",
+                item_id=params.item_id,
+                user_id=session.user_id,
+                project_id=session.project_id,
+                workflow_id=session.workflow_id,
+                workflow_version=session.workflow_version,
+                titling=False,
+                action=params.action.model_dump(),
+                locale=caller.locale,
+                metadata=metadata,
+            ),
+            session_id=session.id,
+            thread=thread_from_row(row),
+            item=sender,
+            state={**orjson.loads(row["state"]), **variables},
+        )
+        before, state = turn.thread.model_copy(deep=True), orjson.dumps(turn.state)
+        try:
+            async with asyncio.timeout(self._settings.run_time_limit):
+                item = await workflow.on_sync_action(turn)
+            changes = thread_changes(before, turn.thread) + state_change(turn.thread.id, turn.state, state)[1]
+            if item is not None:
+                corrected = {"thread_id": turn.thread.id, "created_at": item.created_at.astimezone(UTC)}
+                item = item.model_copy(update=corrected)
+                changes.append(item_change(item.thread_id, item.id, item.type, frames.dump(item)))
+        except Exception as error:
+            log.error("action_failed", workflow=workflow.id, action=params.action.type, exc_info=error)
+            # Not a 5xx: clients send those again, and the workflow may have done half of it.
+            raise InvalidRequest("The action failed.", param="params.action", code="action_failed") from error
+
+        async def store(tx: Tx) -> None:
+            await find(tx, session.scope, params.thread_id, param="params.thread_id")
+            for change in changes:
+                await change(tx)
+
+        if changes:
+            await self._database.write(store)
+        if item is None or item.type in frames.HIDDEN_TYPES:
+            return b"{}"
+        return b'{"updated_item":%b}' % frames.dump(item)
+
+    async def transcribe(self, caller: Caller, params: InputTranscribeParams) -> bytes:
+        """Recorded speech as text, by the workflow's transcriber; `{"text"}` as JSON."""
+        workflow = self._workflow(caller)
+        if workflow.on_transcribe is None:
+            raise InvalidRequest(
+                f"Dictation is not available: workflow '{workflow.id}' has no transcriber.",
+                code="transcriber_not_configured",
+            )
+        try:
+            audio = base64.b64decode(params.audio_base64, validate=True)
+        except binascii.Error:
+            raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
+        try:
+            async with asyncio.timeout(self._settings.run_time_limit):
+                heard = await workflow.on_transcribe(AudioInput(data=audio, mime_type=params.mime_type))
+        except Exception as error:
+            log.error("transcriber_failed", workflow=workflow.id, exc_info=error)
+            raise InvalidRequest("The recording could not be transcribed.", code="transcription_failed") from error
+        return frames.dump(heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard))
+
+    def _workflow(self, caller: Caller) -> Workflow:
+        session = caller.session
+        workflow = self._registry.find(session.workflow_id, session.workflow_version)
+        if workflow is None:
+            raise InvalidRequest(
+                f"Workflow '{session.workflow_id}' has no version '{session.workflow_version}' on this server.",
+                code="unknown_workflow_version",
+            )
+        return workflow

@@ -1,0 +1,65 @@
+"""A session's request limit: a moving window of one minute, kept by each process.
+
+In memory and exact: a log of times per session, which holds at most as many entries as the limit allows.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from chatdock.errors import RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WINDOW_SECONDS = 60.0
+READS_FACTOR = 10
+"""Looking at threads and resuming counts against an allowance of its own, so much larger than the one for messages."""
+
+
+class RequestLimiter:
+    """Counts requests by session."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: OrderedDict[tuple[str, bool], deque[float]] = OrderedDict()
+
+    def count(self, session_id: str, per_minute: int, *, reading: bool) -> dict[str, str]:
+        """Count one request; returns the `x-ratelimit-*` headers, or raises `RateLimited` and counts nothing."""
+        limit = per_minute * READS_FACTOR if reading else per_minute
+        now = self._clock()
+        self._forget(now)
+        key = session_id, reading
+        window = self._windows.setdefault(key, deque())
+        while window and window[0] <= now - WINDOW_SECONDS:
+            window.popleft()
+        if len(window) >= limit:
+            wait = max(1, math.ceil(window[0] + WINDOW_SECONDS - now))
+            headers = {**_headers(limit, 0, wait), "Retry-After": str(wait)}
+            raise RateLimited(
+                f"Rate limit reached: this session may send {limit} requests a minute. Try again in {wait} s.",
+                code="rate_limit_exceeded",
+                headers=headers,
+            )
+        window.append(now)
+        self._windows.move_to_end(key)
+        return _headers(limit, limit - len(window), math.ceil(window[0] + WINDOW_SECONDS - now))
+
+    def _forget(self, now: float) -> None:
+        """Drop windows that are empty by now, oldest first."""
+        while self._windows:
+            key, window = next(iter(self._windows.items()))
+            if window and window[-1] > now - WINDOW_SECONDS:
+                return
+            del self._windows[key]
+
+
+def _headers(limit: int, remaining: int, reset: int) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(remaining),
+        "x-ratelimit-reset-requests": f"{reset}s",
+    }

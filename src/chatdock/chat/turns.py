@@ -1,0 +1,465 @@
+"""Turns: accept what the user sent, start the run that answers it, and follow, resume or cancel it.
+
+Accepted means durable: the user's item, the run and its first events are committed in one transaction before the first
+byte of the answer. What cannot be accepted is refused before anything is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, assert_never
+
+import orjson
+from chatkit import types
+
+from chatdock.chat.threads import find, find_item
+from chatdock.errors import ApiError, Conflict, InvalidRequest, NotFound
+from chatdock.protocol import frames, ids
+from chatdock.protocol import operations as ops
+from chatdock.protocol.snapshot import Snapshot
+from chatdock.runs.changes import item_change
+from chatdock.runs.work import ITEM, Kind, Work, make_turn, micros_now, thread_from_row
+from chatdock.storage import idempotency, items, runs, threads
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from chatdock.chat.sessions import Session
+    from chatdock.runs.engine import Engine
+    from chatdock.runs.log import Follower, RunLog
+    from chatdock.settings import Settings
+    from chatdock.storage.database import Database, Row, Tx
+    from chatdock.workflows.registry import Registry
+
+UPLOADS_DISABLED = "File uploads are disabled for this session."
+LATEST_ITEMS = 20
+"""Among so many of a thread's latest items the pending client tool call is looked for."""
+
+_SSE_ID = re.compile(r"^(crun_[0-9a-f]{36}):(\d{1,9})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends an operation, and how."""
+
+    session: Session
+    locale: str | None = None
+    idempotency_key: str | None = None
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What an operation came to: the thread, what the turn answers, and the first events."""
+
+    thread: types.ThreadMetadata
+    kind: Kind
+    item: types.ThreadItem | None
+    payloads: list[bytes] = field(default_factory=list)
+    action: dict[str, Any] | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A response to send: what is known, then what the follower brings."""
+
+    follower: Follower
+    thread_id: str
+    opening: bytes = b""
+
+    async def batches(self) -> AsyncIterator[bytes]:
+        """The bytes, batch by batch."""
+        if self.opening:
+            yield self.opening
+        async for batch in self.follower.batches():
+            yield batch
+
+
+class Turns:
+    """Starts, resumes and cancels runs for the users of sessions."""
+
+    def __init__(
+        self, database: Database, engine: Engine, run_log: RunLog, registry: Registry, settings: Settings
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._log = run_log
+        self._registry = registry
+        self._settings = settings
+
+    async def start(self, caller: Caller, operation: ops.RunOperation) -> Stream:
+        """Accept an operation and follow the run that answers it.
+
+        The same Idempotency-Key with the same body follows the run that the first one started.
+        """
+        self._engine.refuse_when_draining()
+        session = caller.session
+        workflow = self._registry.find(session.workflow_id, session.workflow_version)
+        allow_cancel = workflow is None or workflow.allow_cancel
+        if isinstance(operation, ops.ThreadsCustomAction) and workflow is not None and workflow.on_action is None:
+            raise no_actions(session.workflow_id)
+        run_id = ids.run_id()
+
+        async def accept(tx: Tx) -> tuple[str, Accepted | None, Work | None, list[str], bytes, int]:
+            if caller.idempotency_key and (known := await self._known(tx, caller)):
+                return known["id"], None, None, [], b"", 0
+            accepted = await self._accept(tx, session, operation)
+            accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
+            thread_id = accepted.thread.id
+            interrupted: list[str] = []
+            queued = False
+            if not isinstance(operation, ops.ThreadsCreate):
+                queued, interrupted = await self._make_way(tx, thread_id, operation)
+                await runs.answered(tx, thread_id)
+            work = Work(
+                kind=accepted.kind,
+                item_id=accepted.item.id if accepted.item else None,
+                user_id=session.user_id,
+                project_id=session.project_id,
+                workflow_id=session.workflow_id,
+                workflow_version=session.workflow_version,
+                titling=session.titling,
+                action=accepted.action,
+                locale=caller.locale,
+                metadata=operation.metadata,
+            )
+            last = len(accepted.payloads)
+            now = micros_now()
+            await runs.add(
+                tx,
+                id=run_id,
+                thread_id=thread_id,
+                session_id=session.id,
+                input=work.to_json(),
+                status="queued" if queued else "running",
+                owner=None if queued else self._engine.owner,
+                fence=0 if queued else 1,
+                lease=self._settings.lease,
+                last_sequence=last,
+                created_at=now,
+            )
+            data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(accepted.payloads, 1))
+            await runs.add_frames(tx, run_id, 1, last, data)
+            if caller.idempotency_key:
+                await idempotency.remember(
+                    tx, _scope(session), caller.idempotency_key, caller.body, result_id=run_id, now=now
+                )
+            return run_id, accepted, None if queued else work, interrupted, data, last
+
+        run_id, accepted, work, interrupted, data, last = await self._database.write(accept)
+        if accepted is None:
+            return await self._rejoin(session, run_id)
+        thread_id = accepted.thread.id
+        live = self._log.open(run_id, 1, last, data)
+        follower = self._log.follow(run_id)
+        if work is not None:
+            turn = make_turn(
+                self._database,
+                work,
+                session_id=session.id,
+                thread=accepted.thread,
+                item=accepted.item,
+                state={**accepted.state, **_variables(session)},
+            )
+            self._engine.begin(live, turn, work, fence=1)
+        else:
+            self._engine.stop_here(interrupted)
+            self._engine.start_next(thread_id)
+        return Stream(follower, thread_id)
+
+    async def resume(self, caller: Caller, params: ops.ResumeParams) -> Stream:
+        """Follow a run after the SSE id that was received last; without one, the live run from a snapshot of it."""
+        scope, thread_id = caller.session.scope, params.thread_id
+        if params.starting_after is None:
+            return await self._join(caller.session, thread_id)
+        match = _SSE_ID.match(params.starting_after)
+        if match is None:
+            raise InvalidRequest(
+                "params.starting_after must be an SSE id as this server sent it: '<run id>:<sequence>'.",
+                param="params.starting_after",
+            )
+        run_id, after = match[1], int(match[2])
+
+        async def load(tx: Tx) -> tuple[Row, bool]:
+            await find(tx, scope, thread_id, param="params.thread_id")
+            run = await runs.by_id(tx, run_id)
+            if run is None or run["thread_id"] != thread_id:
+                raise NotFound("Run", run_id, param="params.starting_after")
+            held = after >= run["last_sequence"] or bool(await runs.frames(tx, run_id, after, 1))
+            return run, held
+
+        run, held = await self._database.read(load)
+        if after > run["last_sequence"]:
+            raise InvalidRequest(
+                f"params.starting_after names event {after}, but the run has {run['last_sequence']} so far.",
+                param="params.starting_after",
+            )
+        if not held:
+            raise NotFound("Run", run_id, param="params.starting_after")
+        return Stream(self._log.follow(run_id, after), thread_id)
+
+    async def cancel(self, caller: Caller, thread_id: str) -> bytes:
+        """End the thread's live run, if there is one; returns its newest run as JSON, the same however often."""
+        scope = caller.session.scope
+        await self._database.read(lambda tx: find(tx, scope, thread_id, param="params.thread_id"))
+        await self._engine.cancel(thread_id)
+        run = await self._database.read(lambda tx: runs.latest(tx, thread_id))
+        return orjson.dumps({"run": None if run is None else {"id": run["id"], "status": run["status"]}})
+
+    async def abandon(self, stream: Stream) -> None:
+        """The client of a run went away."""
+        if self._settings.on_disconnect == "cancel":
+            await self._engine.cancel(stream.thread_id)
+
+    async def _join(self, session: Session, thread_id: str) -> Stream:
+        async def load(tx: Tx) -> Row | None:
+            await find(tx, session.scope, thread_id, param="params.thread_id")
+            unfinished = await runs.unfinished(tx, thread_id)
+            return unfinished[0] if unfinished else None
+
+        run = await self._database.read(load)
+        if run is None:
+            raise NoLiveRun(thread_id)
+        snapshot, position = Snapshot(), 0
+        async for last, stored in self._log.stored(run["id"]):
+            snapshot.apply(stored)
+            position = last
+        shown = list(snapshot.events())
+        opening = [b"data: %b\n\n" % payload for payload in shown[:-1]]
+        opening += [frames.frame(run["id"], position, payload) for payload in shown[-1:]]
+        return Stream(self._log.follow(run["id"], position), thread_id, b"".join(opening))
+
+    async def _rejoin(self, session: Session, run_id: str) -> Stream:
+        """The stream of a request that was accepted before."""
+
+        async def load(tx: Tx) -> Row:
+            run = await runs.by_id(tx, run_id)
+            if run is None or not await runs.frames(tx, run_id, 0, 1):
+                raise NotFound("Run", run_id, param="Idempotency-Key")
+            await find(tx, session.scope, run["thread_id"])
+            return run
+
+        run = await self._database.read(load)
+        return Stream(self._log.follow(run_id), run["thread_id"])
+
+    async def _known(self, tx: Tx, caller: Caller) -> dict[str, str] | None:
+        assert caller.idempotency_key is not None
+        known = await idempotency.find(tx, _scope(caller.session), caller.idempotency_key, caller.body)
+        return None if known is None else {"id": known["result_id"]}
+
+    async def _make_way(
+        self, tx: Tx, thread_id: str, operation: ops.RunOperation
+    ) -> tuple[bool, list[str]]:
+        """Whether the new run has to wait, and which runs end for it; `Conflict` when it may not come now."""
+        unfinished = await runs.unfinished(tx, thread_id)
+        if not unfinished:
+            return False, []
+        strategy = self._settings.multitask_strategy
+        if strategy == "reject" or not isinstance(operation, ops.ThreadsAddUserMessage):
+            raise Conflict(
+                f"Thread '{thread_id}' is answering already; wait for its end or cancel it.",
+                param="params.thread_id",
+                code="thread_busy",
+            )
+        return True, await runs.request_cancel(tx, thread_id) if strategy == "interrupt" else []
+
+    async def _accept(self, tx: Tx, session: Session, operation: ops.RunOperation) -> Accepted:
+        match operation:
+            case ops.ThreadsCreate():
+                return await _create(tx, session, operation.params.input)
+            case ops.ThreadsAddUserMessage():
+                accepted = await _open_thread(tx, session, operation.params.thread_id, "message")
+                return await _add_message(tx, accepted, operation.params.input)
+            case ops.ThreadsAddClientToolOutput():
+                accepted = await _open_thread(tx, session, operation.params.thread_id, "tool_output")
+                return await _complete_tool_call(tx, accepted, operation.params.result)
+            case ops.ThreadsAddStructuredInput():
+                accepted = await _open_thread(tx, session, operation.params.thread_id, "structured_input")
+                return await _answer(tx, accepted, operation.params)
+            case ops.ThreadsRetryAfterItem():
+                accepted = await _open_thread(tx, session, operation.params.thread_id, "message")
+                return await _retry(tx, accepted, operation.params.item_id)
+            case ops.ThreadsCustomAction():
+                accepted = await _open_thread(tx, session, operation.params.thread_id, "action")
+                accepted.action = operation.params.action.model_dump()
+                accepted.item = await sender_of(tx, accepted.thread.id, operation.params.item_id)
+                return accepted
+            case _:
+                assert_never(operation)
+
+
+class NoLiveRun(NotFound):
+    """There is nothing to join."""
+
+    def __init__(self, thread_id: str) -> None:
+        ApiError.__init__(
+            self,
+            f"Thread '{thread_id}' has no live run; load the thread instead.",
+            param="params.thread_id",
+            code="no_live_run",
+        )
+
+
+def no_actions(workflow_id: str) -> InvalidRequest:
+    """The answer to an action that nothing performs."""
+    return InvalidRequest(
+        f"Workflow '{workflow_id}' performs no such widget actions.", param="params.action", code="action_unsupported"
+    )
+
+
+async def sender_of(tx: Tx, thread_id: str, item_id: str | None) -> types.WidgetItem | None:
+    """The widget that an action came from."""
+    if item_id is None:
+        return None
+    item = ITEM.validate_json((await find_item(tx, thread_id, item_id))["data"])
+    if not isinstance(item, types.WidgetItem):
+        raise InvalidRequest(f"params.item_id must name a widget, not a {item.type}.", param="params.item_id")
+    return item
+
+
+def refuse_when_closed(thread: Row) -> None:
+    """`Conflict` with its reason when a thread takes no input."""
+    if thread["status"] == "active":
+        return
+    reason = thread["status_reason"]
+    raise Conflict(
+        f"Thread '{thread['id']}' is {thread['status']}" + (f": {reason}" if reason else "."),
+        param="params.thread_id",
+        code=f"thread_{thread['status']}",
+    )
+
+
+def _stream_options(allow_cancel: bool) -> types.StreamOptionsEvent:
+    return types.StreamOptionsEvent(stream_options=types.StreamOptions(allow_cancel=allow_cancel))
+
+
+def _scope(session: Session) -> str:
+    return f"{session.project_id}/{session.user_id}/conversation"
+
+
+def _variables(session: Session) -> dict[str, Any]:
+    return orjson.loads(session.state_variables) if session.state_variables else {}
+
+
+async def _open_thread(tx: Tx, session: Session, thread_id: str, kind: Kind) -> Accepted:
+    row = await find(tx, session.scope, thread_id, param="params.thread_id")
+    refuse_when_closed(row)
+    return Accepted(thread_from_row(row), kind, None, state=orjson.loads(row["state"]))
+
+
+async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Accepted:
+    now = datetime.now(UTC)
+    thread = types.ThreadMetadata(id=ids.thread_id(), created_at=now)
+    await threads.add(
+        tx,
+        id=thread.id,
+        project_id=session.project_id,
+        user_id=session.user_id,
+        session_id=session.id,
+        created_at=int(now.timestamp() * 1_000_000),
+        title=None,
+        status="active",
+        status_reason=None,
+        allowed_image_domains=None,
+        metadata="{}",
+        state="{}",
+        next_position=1,
+    )
+    accepted = Accepted(thread, "message", None, [frames.thread_event("thread.created", thread)])
+    return await _add_message(tx, accepted, wanted)
+
+
+async def _add_message(tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput) -> Accepted:
+    if wanted.attachments:
+        raise InvalidRequest(UPLOADS_DISABLED, param="params.input.attachments", code="file_upload_disabled")
+    if not wanted.content:
+        raise InvalidRequest("params.input.content must hold at least one block.", param="params.input.content")
+    item = types.UserMessageItem(
+        id=ids.item_id(),
+        thread_id=accepted.thread.id,
+        created_at=datetime.now(UTC),
+        content=list(wanted.content),
+        quoted_text=wanted.quoted_text or None,
+        inference_options=wanted.inference_options,
+    )
+    data = frames.dump(item)
+    await items.add(tx, accepted.thread.id, item.id, item.type, data.decode())
+    accepted.item = item
+    accepted.payloads.append(frames.item_event("thread.item.done", data))
+    return accepted
+
+
+async def _complete_tool_call(tx: Tx, accepted: Accepted, result: Any) -> Accepted:
+    """Give the newest pending call its output; older ones that nobody can answer any more are removed."""
+    thread_id = accepted.thread.id
+    calls = [
+        call
+        for row in await items.page(tx, thread_id, order="desc", count=LATEST_ITEMS)
+        if row["type"] == "client_tool_call"
+        and isinstance(call := ITEM.validate_json(row["data"]), types.ClientToolCallItem)
+        and call.status == "pending"
+    ]
+    if not calls:
+        raise Conflict(
+            f"Thread '{thread_id}' has no pending client tool call.", param="params.thread_id", code="no_pending_call"
+        )
+    call, *dangling = calls
+    call.status, call.output = "completed", result
+    await item_change(thread_id, call.id, call.type, frames.dump(call))(tx)
+    for older in dangling:
+        await items.remove(tx, thread_id, older.id)
+        accepted.payloads.append(frames.removed(older.id))
+    accepted.item = call
+    return accepted
+
+
+async def _answer(tx: Tx, accepted: Accepted, params: types.ThreadAddStructuredInputParams) -> Accepted:
+    """Write the user's answers into the pending structured input."""
+    thread_id = accepted.thread.id
+    item = ITEM.validate_json((await find_item(tx, thread_id, params.item_id))["data"])
+    if not isinstance(item, types.StructuredInputItem):
+        raise InvalidRequest(
+            f"params.item_id must name a structured input, not a {item.type}.", param="params.item_id"
+        )
+    if item.status != "pending":
+        raise Conflict(
+            f"Item '{item.id}' has been {item.status} already.", param="params.item_id", code="input_not_pending"
+        )
+    submission = params.input
+    unknown = submission.answers.keys() - {question.id for question in item.inputs}
+    if unknown:
+        raise InvalidRequest(
+            f"params.input.answers: the structured input asks nothing called '{min(unknown)[:64]}'.",
+            param="params.input.answers",
+        )
+    for question in item.inputs:
+        given = submission.answers.get(question.id)
+        if submission.status == "skipped" or given is None or given.skipped or not given.values:
+            question.answer = types.StructuredInputAnswer(skipped=True)
+            continue
+        single = isinstance(question, types.StructuredInputMultipleChoice) and not question.multiple
+        question.answer = types.StructuredInputAnswer(values=given.values[:1] if single else given.values)
+    item.status = submission.status
+    data = frames.dump(item)
+    await item_change(thread_id, item.id, item.type, data)(tx)
+    accepted.item = item
+    accepted.payloads.append(frames.item_event("thread.item.replaced", data))
+    return accepted
+
+
+async def _retry(tx: Tx, accepted: Accepted, item_id: str) -> Accepted:
+    """Remove what stands after a user message, and answer it again."""
+    thread_id = accepted.thread.id
+    row = await find_item(tx, thread_id, item_id)
+    item = ITEM.validate_json(row["data"])
+    if not isinstance(item, types.UserMessageItem):
+        raise InvalidRequest(f"params.item_id must name a user message, not a {item.type}.", param="params.item_id")
+    for later in await items.after(tx, thread_id, row["position"]):
+        if later["type"] not in frames.HIDDEN_TYPES:
+            accepted.payloads.append(frames.removed(later["id"]))
+    await items.remove_after(tx, thread_id, row["position"])
+    accepted.item = item
+    return accepted

@@ -1,0 +1,24 @@
+"""What `/metrics` shows, in a registry of its own for each application."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+class Metrics:
+    """Counters of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.runs_live = Gauge("chatdock_runs_live", "Runs that this process executes now.", registry=self.registry)
+        self.runs_ended = Counter(
+            "chatdock_runs_ended", "Runs that ended, by outcome.", ["outcome"], registry=self.registry
+        )
+        self.sessions_created = Counter("chatdock_sessions_created", "Sessions created.", registry=self.registry)
+        self.requests = Counter(
+            "chatdock_requests", "Requests answered, by status.", ["status"], registry=self.registry
+        )
+
+    def render(self) -> bytes:
+        """The exposition format that Prometheus reads."""
+        return generate_latest(self.registry)

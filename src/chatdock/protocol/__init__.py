@@ -1,0 +1,1 @@
+"""The language on the wire: operations, frames, REST resources, ids."""

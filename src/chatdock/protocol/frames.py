@@ -1,0 +1,98 @@
+"""Frames: events as the bytes of a server-sent event stream.
+
+A frame is `id: <run id>:<sequence>`, `data: {json}` and a blank line; JSON holds no raw line break, so a blank line always
+ends a frame. The last frame of a run is a comment with its outcome (`: completed`), which stock clients skip and which
+tells ours that the stream ended rather than broke.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from chatkit import types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import BaseModel
+
+KEEP_ALIVE = b": keep-alive\n\n"
+
+HIDDEN_TYPES = frozenset({"hidden_context_item", "sdk_hidden_context"})
+"""Item types that are kept in a thread for the model and never reach a client."""
+
+_DUMP_CONTEXT = {"exclude_metadata": True}
+
+
+def dump(model: BaseModel) -> bytes:
+    """A chatkit model as the wire's JSON: no nulls, no attachment metadata."""
+    return model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT).encode()
+
+
+def json_string(text: str) -> bytes:
+    """`text` as a JSON string. Halves of surrogate pairs, which some models emit, become U+FFFD."""
+    try:
+        return orjson.dumps(text)
+    except TypeError:
+        return orjson.dumps(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def text_delta(item_id: str, content_index: int, delta: str) -> bytes:
+    """A `text_delta` update as JSON, without building a model: this is the hot path."""
+    return (
+        b'{"type":"thread.item.updated","item_id":%b,"update":{"type":"assistant_message.content_part.text_delta",'
+        b'"content_index":%d,"delta":%b}}' % (orjson.dumps(item_id), content_index, json_string(delta))
+    )
+
+
+def item_event(kind: str, item: bytes) -> bytes:
+    """An event that carries one item (`thread.item.added|done|replaced`), from the item's JSON."""
+    return b'{"type":"%b","item":%b}' % (kind.encode(), item)
+
+
+def removed(item_id: str) -> bytes:
+    """A `thread.item.removed` event as JSON."""
+    return b'{"type":"thread.item.removed","item_id":%b}' % orjson.dumps(item_id)
+
+
+def thread_json(thread: types.ThreadMetadata, items: bytes = b'{"data":[],"has_more":false}', extra: bytes = b"") -> bytes:
+    """A thread as clients see it, without its metadata, around a page of items that is JSON already."""
+    shown = thread.model_dump_json(exclude_none=True, exclude={"metadata": True, "items": True})
+    return b'%b,"items":%b%b}' % (shown[:-1].encode(), items, extra)
+
+
+def thread_event(kind: str, thread: types.ThreadMetadata) -> bytes:
+    """A `thread.created` or `thread.updated` event as JSON."""
+    return b'{"type":"%b","thread":%b}' % (kind.encode(), thread_json(thread))
+
+
+def error_event(message: str | None = None, *, code: str | None = None, allow_retry: bool) -> bytes:
+    """An `error` event as JSON; with a message its code is `custom`."""
+    event: dict[str, Any] = {"type": "error", "code": code or ("custom" if message else "stream.error")}
+    if message:
+        event["message"] = message
+    return orjson.dumps({**event, "allow_retry": allow_retry})
+
+
+def frame(run_id: str, sequence: int, payload: bytes) -> bytes:
+    """One frame with its SSE id."""
+    return b"id: %b:%d\ndata: %b\n\n" % (run_id.encode(), sequence, payload)
+
+
+def terminal(outcome: str) -> bytes:
+    """The comment that is a run's last frame."""
+    return b": %b\n\n" % outcome.encode()
+
+
+def split(data: bytes) -> list[bytes]:
+    """The single frames of a batch."""
+    return [part + b"\n\n" for part in data.split(b"\n\n")[:-1]]
+
+
+def payloads(data: bytes) -> Iterator[dict[str, Any]]:
+    """The events of a batch, parsed."""
+    for part in data.split(b"\n\n"):
+        for line in part.split(b"\n"):
+            if line.startswith(b"data: "):
+                yield orjson.loads(line[6:])

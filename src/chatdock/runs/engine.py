@@ -1,0 +1,293 @@
+"""The engine: starts runs, keeps their leases, ends those that lost their owner.
+
+A run is executed by whoever holds its lease. `begin` is the way in for a run that was just accepted here, `claim` for one
+that waited; recovery ends orphans through the same conditional updates that everybody uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from chatdock.errors import ApiError, Unavailable
+from chatdock.protocol import frames
+from chatdock.protocol.snapshot import Snapshot
+from chatdock.runs.execution import Execution, Stop
+from chatdock.runs.recorder import Recorder, finish_drafts
+from chatdock.runs.work import Work, load_turn, micros_now
+from chatdock.storage import idempotency, items, runs, threads
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from chatdock.metrics import Metrics
+    from chatdock.runs.log import LiveRun, RunLog
+    from chatdock.settings import Settings
+    from chatdock.storage.database import Database, Row, Tx
+    from chatdock.workflows.registry import Registry
+    from chatdock.workflows.turn import Turn
+
+log = structlog.get_logger("chatdock.runs")
+
+RECORDS_KEPT_SECONDS = 24 * 3600
+INTERRUPTED = "The answer was interrupted. What was there of it has been kept."
+
+
+class Engine:
+    """Executes the runs of one process."""
+
+    def __init__(
+        self, database: Database, run_log: RunLog, registry: Registry, settings: Settings, metrics: Metrics
+    ) -> None:
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
+        self.draining = False
+        self._database = database
+        self._log = run_log
+        self._registry = registry
+        self._settings = settings
+        self._metrics = metrics
+        self._executions: dict[str, Execution] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+        self._strays: set[str] = set()
+        self._compacted = 0
+
+    @property
+    def live_runs(self) -> int:
+        """How many runs this process executes now."""
+        return len(self._executions)
+
+    async def start(self) -> None:
+        """End what an earlier process left behind, start what waits, and keep watch."""
+        await self._recover(all_foreign=self._database.sole_owner)
+        self._spawn(self._keep_leases())
+        self._spawn(self._keep_sweeping())
+
+    async def drain(self) -> None:
+        """Refuse new runs, give live ones `drain_timeout` seconds, then end them and keep what they said."""
+        self.draining = True
+        deadline = asyncio.get_running_loop().time() + self._settings.drain_timeout
+        while self._executions and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+        await self._stop_all(list(self._executions.values()), Stop.SHUTDOWN)
+
+    async def close(self) -> None:
+        """Stop at once; runs that are still live end as interrupted."""
+        self.draining = True
+        await self._stop_all(list(self._executions.values()), Stop.SHUTDOWN)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def refuse_when_draining(self) -> None:
+        """`Unavailable` when the server is stopping."""
+        if self.draining:
+            raise Unavailable("The server is stopping. Try again in a moment.", code="server_stopping", retry_after=2)
+
+    def begin(self, live: LiveRun, turn: Turn, work: Work, fence: int) -> None:
+        """Execute a run that is committed as running under this owner."""
+        workflow = self._registry.find(work.workflow_id, work.workflow_version)
+
+        def on_end(outcome: str) -> None:
+            self._executions.pop(live.run_id, None)
+            self._log.close(live)
+            self._metrics.runs_ended.labels(outcome).inc()
+            self._metrics.runs_live.set(len(self._executions))
+            if self._settings.multitask_strategy != "reject":
+                self.start_next(turn.thread.id)
+
+        async def on_late_title(title: str) -> None:
+            await self._database.write(lambda tx: threads.set_title_once(tx, turn.thread.id, title))
+
+        execution = Execution(
+            live.run_id,
+            turn,
+            work,
+            time_limit=self._settings.run_time_limit,
+            on_end=on_end,
+            on_late_title=on_late_title,
+            spawn=self._spawn,
+        )
+        recorder = Recorder(
+            self._database,
+            self._log,
+            live,
+            turn,
+            fence=fence,
+            lease=self._settings.lease,
+            on_answer=execution.begin_title,
+            on_cancel=lambda: execution.stop(Stop.CANCELLED),
+            on_failure=execution.lost,
+        )
+        self._executions[live.run_id] = execution
+        self._metrics.runs_live.set(len(self._executions))
+        execution.start(workflow, recorder)
+
+    async def cancel(self, thread_id: str) -> None:
+        """Record that the thread's unfinished runs are to end, and wait until those of this process have."""
+        run_ids = await self._database.write(lambda tx: runs.request_cancel(tx, thread_id))
+        self.stop_here(run_ids)
+        for run_id in run_ids:
+            if execution := self._executions.get(run_id):
+                await execution.ended()
+        await self._claim_next(thread_id)
+
+    def stop_here(self, run_ids: list[str]) -> None:
+        """Stop those of the runs that this process executes; their cancellation is recorded already."""
+        for run_id in run_ids:
+            if execution := self._executions.get(run_id):
+                execution.stop(Stop.CANCELLED)
+
+    def forget_thread(self, thread_id: str) -> None:
+        """The thread was deleted: let go of its runs without storing anything."""
+        for execution in list(self._executions.values()):
+            if execution.thread_id == thread_id:
+                execution.stop(Stop.LOST)
+
+    def start_next(self, thread_id: str) -> None:
+        """Start the thread's next queued run, unless one is running."""
+        if not self.draining:
+            self._spawn(self._claim_next(thread_id))
+
+    # Recovery and housekeeping
+
+    async def _claim_next(self, thread_id: str) -> None:
+        unfinished = await self._database.read(lambda tx: runs.unfinished(tx, thread_id))
+        if unfinished and unfinished[0]["status"] == "queued":
+            await self._claim(unfinished[0])
+
+    async def _claim(self, queued: Row) -> None:
+        """Take a queued run and execute it: what it answers now stands at the end of its thread."""
+        run_id, thread_id = queued["id"], queued["thread_id"]
+        work = Work.from_json(queued["input"])
+
+        async def claim(tx: Tx) -> Row | None:
+            claimed = await runs.claim(tx, run_id, thread_id, self.owner, self._settings.lease)
+            if claimed is not None and work.kind == "message" and work.item_id:
+                await items.move_to_end(tx, thread_id, work.item_id)
+            return claimed
+
+        claimed = await self._database.write(claim)
+        if claimed is None:
+            return
+        turn = await load_turn(self._database, work, thread_id, claimed["session_id"])
+        if turn is None:
+            return
+        live = self._log.live(run_id) or self._log.open(
+            run_id, claimed["last_sequence"] + 1, claimed["last_sequence"], b""
+        )
+        self.begin(live, turn, work, claimed["fence"])
+        if claimed["cancel_requested"]:
+            self.stop_here([run_id])
+
+    async def _recover(self, *, all_foreign: bool) -> None:
+        """End running runs whose owner is gone; start queued ones."""
+        for orphan in await self._database.read(lambda tx: runs.orphans(tx, self.owner, all_foreign=all_foreign)):
+            await self._end_orphan(orphan)
+        for queued in await self._database.read(runs.queued):
+            if not self.draining:
+                await self._claim(queued)
+
+    async def _end_orphan(self, orphan: Row) -> None:
+        """Keep the partial answer, offer a retry. The model is not asked again: that may have cost and done things."""
+        run_id, thread_id = orphan["id"], orphan["thread_id"]
+        taken = await self._database.write(
+            lambda tx: runs.take_over(tx, run_id, orphan["fence"], self.owner, self._settings.lease)
+        )
+        if taken is None:
+            return
+        snapshot = Snapshot()
+        async for _, stored in self._log.stored(run_id):
+            snapshot.apply(stored)
+        finished = finish_drafts(snapshot, thread_id)
+        cancelled = bool(taken["cancel_requested"])
+        payloads = [payload for payload, _ in finished]
+        if not cancelled:
+            payloads.append(frames.error_event(INTERRUPTED, allow_retry=True))
+        outcome = "cancelled" if cancelled else "failed"
+        first = taken["last_sequence"] + 1
+        data = b"".join(frames.frame(run_id, first + n, payload) for n, payload in enumerate(payloads))
+
+        async def end(tx: Tx) -> bool:
+            ended = await runs.end(
+                tx,
+                run_id,
+                taken["fence"],
+                outcome=outcome,
+                first=first,
+                last=first + len(payloads),
+                data=data + frames.terminal(outcome),
+                now=micros_now(),
+                error="its server died",
+            )
+            for _, change in finished if ended else ():
+                if change is not None:
+                    await change(tx)
+            return ended
+
+        if await self._database.write(end):
+            self._metrics.runs_ended.labels("orphaned").inc()
+            log.warning("run_orphaned", run=run_id, outcome=outcome)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease / 10)
+            if not self._executions:
+                continue
+            with suppress(ApiError):
+                rows = await self._database.write(
+                    lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease)
+                )
+                self.stop_here([row["id"] for row in rows if row["cancel_requested"]])
+                await self._end_strays({row["id"] for row in rows} - self._executions.keys())
+
+    async def _end_strays(self, strays: set[str]) -> None:
+        """End runs that are ours in the database but that nothing executes: their end could not be stored.
+
+        Seen twice in a row, since a run that was committed a moment ago is not executed yet.
+        """
+        for run_id in strays & self._strays:
+            if stray := await self._database.read(lambda tx, run_id=run_id: runs.by_id(tx, run_id)):  # type: ignore[misc]
+                await self._end_orphan(stray)
+        self._strays = strays
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_interval * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            try:
+                await self._recover(all_foreign=False)
+                await self._clean_up()
+            except ApiError as error:
+                log.warning("sweep_failed", error=error.message)
+            except Exception:
+                log.exception("sweep_failed")
+
+    async def _clean_up(self) -> None:
+        now = micros_now()
+        before = now - int(self._settings.run_retention * 1_000_000)
+        records = now - RECORDS_KEPT_SECONDS * 1_000_000
+        since, self._compacted = self._compacted, before
+
+        async def clean_up(tx: Tx) -> None:
+            await runs.compact(tx, since, before)
+            await runs.forget(tx, records)
+            await idempotency.forget(tx, now - idempotency.KEPT_SECONDS * 1_000_000)
+
+        await self._database.write(clean_up)
+
+    async def _stop_all(self, executions: list[Execution], why: Stop) -> None:
+        for execution in executions:
+            execution.stop(why)
+        if executions:
+            await asyncio.wait([asyncio.ensure_future(e.ended()) for e in executions], timeout=2)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

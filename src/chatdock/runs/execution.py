@@ -1,0 +1,257 @@
+"""One execution of a run: the workflow's events into the recorder, until it is done or stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextlib import aclosing
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from chatkit.errors import CustomStreamError, StreamError
+from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
+
+from chatdock.errors import Unavailable
+from chatdock.runs.recorder import Fenced
+from chatdock.workflows.registry import WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+
+    from chatdock.runs.recorder import Recorder
+    from chatdock.runs.work import Work
+    from chatdock.workflows.registry import Emitted, Workflow
+    from chatdock.workflows.turn import Turn
+
+log = structlog.get_logger("chatdock.runs")
+
+GRACE_SECONDS = 5.0
+"""How long a stopped workflow may take to clean up before its run ends without it."""
+TITLE_SECONDS = 60.0
+TITLE_LENGTH = 512
+CANCEL_NOTE = "The user cancelled the stream. Stop responding to the prior request."
+"""Left for the model, as chatkit-python does, so that its next answer does not go on with this one."""
+
+
+class Stop(Enum):
+    """Why a run ends before its workflow did."""
+
+    CANCELLED = "the user stopped it"
+    TIME_LIMIT = "its time was up"
+    SHUTDOWN = "the server is stopping"
+    BROKEN = "its workflow did what cannot be stored"
+    LOST = "it is not ours any more, or cannot be stored"
+
+
+class Execution:
+    """Runs a workflow for one turn. `run()` never raises; `stop()` may come at any time and more than once."""
+
+    def __init__(
+        self,
+        run_id: str,
+        turn: Turn,
+        work: Work,
+        *,
+        time_limit: float,
+        on_end: Callable[[str], None],
+        on_late_title: Callable[[str], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self.run_id = run_id
+        self.thread_id = turn.thread.id
+        self._turn = turn
+        self._work = work
+        self._time_limit = time_limit
+        self._on_end = on_end
+        self._on_late_title = on_late_title
+        self._spawn = spawn
+        self._recorder: Recorder | None = None
+        self._workflow: Workflow | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._titled = False
+        self._stopped: Stop | None = None
+        self._begun = False
+        self._ending = False
+        self._done = asyncio.get_running_loop().create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def start(self, workflow: Workflow | None, recorder: Recorder) -> None:
+        """Begin, in a task of its own."""
+        loop = asyncio.get_running_loop()
+        self._workflow = workflow
+        self._recorder = recorder
+        self._timers.append(loop.call_later(self._time_limit, self.stop, Stop.TIME_LIMIT))
+        self._worker = loop.create_task(self._run(workflow, recorder), name=self.run_id)
+
+    def stop(self, why: Stop) -> None:
+        """Let the workflow end now, keep what it said; the first reason counts."""
+        if self._stopped is not None or self._done.done() or self._worker is None:
+            return
+        self._stopped = why
+        self._turn.cancelled = True
+        if not self._ending:
+            if self._begun:  # a task that is cancelled before its first step would never store the end
+                self._worker.cancel()
+            self._timers.append(asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon))
+
+    def lost(self, error: Exception) -> None:
+        """The recorder cannot store any more."""
+        if isinstance(error, WorkflowError):
+            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, error=str(error))
+            self.stop(Stop.BROKEN)
+            return
+        if not isinstance(error, Fenced | Unavailable):
+            log.error("append_failed", run=self.run_id, exc_info=error)
+        self.stop(Stop.LOST)
+
+    async def ended(self) -> None:
+        """Wait until the run has ended, in the database too."""
+        await asyncio.shield(self._done)
+
+    def begin_title(self) -> None:
+        """Name the thread, beside the answer, if that is wanted and has not been done."""
+        if self._titled or not self._work.titling or self._turn.message is None or self._turn.thread.title is not None:
+            return
+        self._titled = True
+        assert self._workflow is not None
+        try:
+            made = self._workflow.on_title(self._turn)
+        except Exception as error:
+            log.warning("titler_failed", workflow=self._work.workflow_id, exc_info=error)
+            return
+        if inspect.isawaitable(made):
+            self._spawn(self._await_title(made))
+        elif made:
+            self._set_title(_clean_title(made))
+
+    async def _await_title(self, made: Awaitable[str | None]) -> None:
+        """The answer does not wait for its title: one that is made later is stored for the next look at the thread."""
+        try:
+            async with asyncio.timeout(TITLE_SECONDS):
+                title = await made
+            if not title:
+                return
+            if self._ending:
+                await self._on_late_title(_clean_title(title))
+            else:
+                self._set_title(_clean_title(title))
+        except Exception as error:
+            log.warning("titler_failed", workflow=self._work.workflow_id, exc_info=error)
+
+    def _set_title(self, title: str) -> None:
+        assert self._recorder is not None
+        if title:
+            self._recorder.title(title)
+
+    async def _run(self, workflow: Workflow | None, recorder: Recorder) -> None:
+        self._begun = True
+        try:
+            if self._stopped:
+                raise asyncio.CancelledError
+            outcome, error = await self._work_through(workflow, recorder)
+        except asyncio.CancelledError:
+            outcome, error = "cancelled", None
+        await self._finish(recorder, outcome, error)
+
+    async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
+        """Emit all that the workflow yields; returns the outcome and what the operator should know."""
+        if workflow is None:
+            missing = f"Workflow '{self._work.workflow_id}' has no version '{self._work.workflow_version}' on this server."
+            recorder.error(missing, allow_retry=False)
+            return "failed", missing
+        answer = workflow.on_action if self._work.kind == "action" else workflow.respond
+        assert answer is not None
+        try:
+            failed = await self._emit_all(answer(self._turn), recorder)
+            recorder.close_text()
+            recorder.keep_state()
+        except CustomStreamError as error:
+            recorder.close_text()
+            recorder.error(error.message, allow_retry=error.allow_retry)
+            return "failed", error.message
+        except StreamError as error:
+            recorder.close_text()
+            recorder.error(allow_retry=error.allow_retry)
+            return "failed", str(error.code)
+        except Exception as error:
+            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
+            await recorder.keep_partial()
+            recorder.error(allow_retry=True)
+            return "failed", f"{type(error).__name__}: {error}"
+        if failed:
+            return "failed", failed
+        return ("waiting" if recorder.awaits_user else "completed"), None
+
+    async def _emit_all(self, events: AsyncIterator[Emitted], recorder: Recorder) -> str | None:
+        """Returns the message of an `error` event that the workflow yielded, which ends its turn."""
+        async with aclosing(events) as stream:  # type: ignore[type-var]
+            async for event in stream:
+                if type(event) is str:
+                    recorder.text(event)
+                else:
+                    recorder.event(event)
+                    if isinstance(event, ErrorEvent):
+                        return event.message or str(event.code)
+                    if isinstance(event, ThreadItemDoneEvent) and _pending_call(event):
+                        return None
+                await recorder.room()
+                if self._stopped:
+                    raise asyncio.CancelledError
+        return None
+
+    async def _finish(self, recorder: Recorder, outcome: str, error: str | None) -> None:
+        """Store the end; exactly one of the worker and the abandoning timer gets here first."""
+        if self._ending:
+            return
+        self._ending = True
+        try:
+            if self._stopped is not Stop.LOST:
+                outcome, error = await self._describe(recorder, outcome, error)
+                await recorder.end(outcome, error=error)
+        except Exception as failure:
+            # Not ours any more, or the database takes nothing: the sweeper ends the run when it can be ended.
+            self._stopped = Stop.LOST
+            if not isinstance(failure, Fenced | Unavailable):
+                log.error("end_failed", run=self.run_id, exc_info=failure)
+        for timer in self._timers:
+            timer.cancel()
+        self._done.set_result(None)
+        self._on_end("lost" if self._stopped is Stop.LOST else outcome)
+
+    async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
+        match self._stopped:
+            case Stop.CANCELLED if outcome == "cancelled":
+                await recorder.keep_partial()
+                recorder.hide(CANCEL_NOTE)
+            case Stop.TIME_LIMIT if outcome == "cancelled":
+                await recorder.keep_partial()
+                recorder.error(f"The answer took longer than {self._time_limit:g} seconds.", allow_retry=True)
+                return "failed", "time limit"
+            case Stop.BROKEN | None if outcome == "cancelled":
+                await recorder.keep_partial()
+                recorder.error(allow_retry=True)
+                return "failed", "the workflow broke off"
+            case Stop.SHUTDOWN if outcome == "cancelled":
+                await recorder.keep_partial()
+                recorder.error("The server was stopped before the answer was complete.", allow_retry=True)
+                return "failed", "shutdown"
+            case _:
+                await recorder.keep_partial()
+        return outcome, error
+
+    def _abandon(self) -> None:
+        """The workflow does not react to being cancelled: end its run without it."""
+        if self._ending:
+            return
+        log.error("workflow_ignores_cancel", run=self.run_id, workflow=self._work.workflow_id)
+        assert self._recorder is not None
+        self._abandoned = asyncio.ensure_future(self._finish(self._recorder, "cancelled", "the workflow did not stop"))
+
+
+def _clean_title(title: str) -> str:
+    return " ".join(str(title).split()).strip("\"'")[:TITLE_LENGTH]
+
+
+def _pending_call(event: ThreadItemDoneEvent) -> bool:
+    return isinstance(event.item, ClientToolCallItem) and event.item.status == "pending"

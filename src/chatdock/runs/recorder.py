@@ -1,0 +1,402 @@
+"""From what a workflow yields to frames in the log and items in the thread.
+
+Nothing is written per token: what a workflow yields while a commit is under way goes into the next one, and text that
+waits for the same commit becomes one delta. Commit, then deliver: followers see a batch once it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from chatkit import types
+
+from chatdock.protocol import frames, ids
+from chatdock.protocol.frames import HIDDEN_TYPES
+from chatdock.protocol.snapshot import Snapshot
+from chatdock.runs.changes import item_change, state_change, thread_changes
+from chatdock.runs.work import micros_now
+from chatdock.storage import items, runs
+from chatdock.workflows.registry import WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chatdock.runs.log import LiveRun, RunLog
+    from chatdock.storage.database import Database, Op, Tx
+    from chatdock.workflows.turn import Turn
+
+MAX_PENDING = 512
+"""How many events may wait for a commit before the workflow does."""
+
+FAKE_ID = "__fake_id__"
+"""What the Agents SDK calls every item of a chat-completions model."""
+
+_PASSED_ON = (types.StreamOptionsEvent, types.ProgressUpdateEvent, types.ClientEffectEvent, types.NoticeEvent)
+
+
+class Fenced(Exception):
+    """The run belongs to somebody else by now, or its thread was deleted."""
+
+
+class Recorder:
+    """Writes one run. Only the run's owner has one, and every append checks that it still is the owner."""
+
+    def __init__(
+        self,
+        database: Database,
+        log: RunLog,
+        live: LiveRun,
+        turn: Turn,
+        *,
+        fence: int,
+        lease: float,
+        on_answer: Callable[[], None],
+        on_cancel: Callable[[], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self.awaits_user = False
+        """A client tool call or structured input of this run is unanswered."""
+        self._database = database
+        self._log = log
+        self._live = live
+        self._turn = turn
+        self._fence = fence
+        self._lease = lease
+        self._on_answer: Callable[[], None] | None = on_answer
+        self._on_cancel = on_cancel
+        self._on_failure = on_failure
+        self._sequence = live.last
+        self._payloads: list[bytes] = []
+        self._changes: list[Op[Any]] = []
+        self._deltas: list[str] = []
+        self._delta_place = ("", 0)
+        self._text: list[str] = []
+        self._text_item: types.AssistantMessageItem | None = None
+        self._open: set[str] = set()
+        self._hidden: set[str] = set()
+        self._fake_id = ""
+        self._made_title: str | None = None
+        self._thread = turn.thread.model_copy(deep=True)
+        self._state = orjson.dumps(turn.state)
+        self._flushing: asyncio.Task[None] | None = None
+        self._scheduled = False
+        self._broken: Exception | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # What workflows yield
+
+    def text(self, text: str) -> None:
+        """Assistant text: opens a message, or continues the open one."""
+        if not text:
+            return
+        if self._text_item is None:
+            item = types.AssistantMessageItem(
+                id=ids.item_id(), thread_id=self._turn.thread.id, created_at=self._turn.now(), content=[]
+            )
+            self._text_item = item
+            self._open.add(item.id)
+            self._emit(frames.item_event("thread.item.added", frames.dump(item)))
+            self._emit(_part_event(item.id, "added", types.AssistantMessageContent(text="")))
+            self._answer()
+        self._text.append(text)
+        self._delta(self._text_item.id, 0, text)
+
+    def event(self, event: types.ThreadStreamEvent) -> None:
+        """An event: checked, corrected where chatkit's types are careless, hidden where clients must not see it."""
+        match event:
+            case types.ThreadItemUpdatedEvent():
+                self._updated(event)
+            case types.ThreadItemAddedEvent():
+                self.close_text()
+                self._added(event.item)
+            case types.ThreadItemDoneEvent():
+                self.close_text()
+                self._stored("thread.item.done", event.item)
+            case types.ThreadItemReplacedEvent():
+                self.close_text()
+                self._stored("thread.item.replaced", event.item)
+            case types.ThreadItemRemovedEvent():
+                self.close_text()
+                self._removed(self._real_id(event.item_id))
+            case types.ThreadUpdatedEvent():
+                self._adopt(event.thread)
+            case types.ErrorEvent():
+                self.close_text()
+                self._emit(frames.dump(event))
+            case _ if isinstance(event, _PASSED_ON):
+                self._emit(frames.dump(event))
+            case _:
+                raise WorkflowError(
+                    f"a workflow yields str or events of chatkit.types, not {type(event).__name__}"
+                )
+
+    def close_text(self) -> None:
+        """Finish the message that yielded text opened."""
+        item = self._text_item
+        if item is None:
+            return
+        self._text_item = None
+        content = types.AssistantMessageContent(text="".join(self._text))
+        self._text.clear()
+        self._emit(_part_event(item.id, "done", content))
+        self._stored("thread.item.done", item.model_copy(update={"content": [content]}))
+
+    def error(self, message: str | None = None, *, allow_retry: bool) -> None:
+        """The `error` event that is a failed turn's last."""
+        self._emit(frames.error_event(message, allow_retry=allow_retry))
+
+    def title(self, title: str) -> None:
+        """Give the thread the title that was made for it, unless it has one by now."""
+        if self._turn.thread.title is None:
+            self._made_title = self._turn.thread.title = title
+            self._schedule()
+
+    # Storing
+
+    def change(self, change: Op[Any]) -> None:
+        """Let `change` be part of the next commit."""
+        self._changes.append(change)
+        self._schedule()
+
+    async def room(self) -> None:
+        """Wait while too much is waiting to be stored."""
+        if len(self._payloads) >= MAX_PENDING or len(self._deltas) >= MAX_PENDING:
+            self._begin_flush()
+            if self._flushing is not None:
+                await asyncio.shield(self._flushing)
+
+    async def keep_partial(self) -> None:
+        """Finish what was begun: a message keeps the text it has, anything else unfinished is removed."""
+        self.close_text()
+        if not self._open:
+            return
+        self._merge_deltas()
+        snapshot = Snapshot()
+        async for _, stored in self._log.stored(self._live.run_id):
+            snapshot.apply(stored)
+        for payload in self._payloads:
+            snapshot.apply(b"data: %b\n\n" % payload)
+        self._open.clear()
+        for payload, change in finish_drafts(snapshot, self._turn.thread.id):
+            self._emit(payload)
+            if change is not None:
+                self._changes.append(change)
+
+    def keep_state(self) -> None:
+        """Store the state that the workflow leaves in its turn; raises when that is not JSON."""
+        self._notice_thread_changes()
+        self._state, changes = state_change(self._turn.thread.id, self._turn.state, self._state)
+        self._changes += changes
+
+    def hide(self, content: str) -> None:
+        """Leave a note for the model in the thread, which clients do not see."""
+        note = types.SDKHiddenContextItem(
+            id=ids.item_id(), thread_id=self._turn.thread.id, created_at=self._turn.now(), content=content
+        )
+        self._changes.append(item_change(note.thread_id, note.id, note.type, frames.dump(note)))
+
+    async def end(self, outcome: str, *, error: str | None = None) -> None:
+        """Store what is left and the outcome, in one commit, and show it. `Fenced` when the run is not ours any more."""
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        if self._broken is not None:
+            raise self._broken
+        first, last, data, changes = self._take()
+        last, data = last + 1, data + frames.terminal(outcome)
+
+        async def end(tx: Tx) -> bool:
+            ended = await runs.end(
+                tx,
+                self._live.run_id,
+                self._fence,
+                outcome=outcome,
+                first=first,
+                last=last,
+                data=data,
+                now=micros_now(),
+                error=error,
+            )
+            for change in changes if ended else ():
+                await change(tx)
+            return ended
+
+        if not await self._database.write(end):
+            raise Fenced
+        self._live.publish(first, last, data)
+
+    def _emit(self, payload: bytes) -> None:
+        if self._deltas:
+            self._merge_deltas()
+        self._payloads.append(payload)
+        self._schedule()
+
+    def _delta(self, item_id: str, content_index: int, delta: str) -> None:
+        place = (item_id, content_index)
+        if self._deltas and place != self._delta_place:
+            self._merge_deltas()
+        self._delta_place = place
+        self._deltas.append(delta)
+        if not self._scheduled:
+            self._schedule()
+
+    def _merge_deltas(self) -> None:
+        if self._deltas:
+            self._payloads.append(frames.text_delta(*self._delta_place, "".join(self._deltas)))
+            self._deltas.clear()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._flushing is None:
+            self._scheduled = True
+            self._loop.call_soon(self._begin_flush)
+
+    def _begin_flush(self) -> None:
+        self._scheduled = False
+        if self._flushing is None and (self._payloads or self._deltas or self._changes):
+            self._flushing = self._loop.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while self._payloads or self._deltas or self._changes or self._turn.thread != self._thread:
+                first, last, data, changes = self._take()
+
+                async def append(
+                    tx: Tx, first: int = first, last: int = last, data: bytes = data, changes: Any = changes
+                ) -> int | None:
+                    row = await runs.append(
+                        tx, self._live.run_id, self._fence, first=first, last=last, data=data, lease=self._lease
+                    )
+                    if row is None:
+                        return None
+                    for change in changes:
+                        await change(tx)
+                    return int(row["cancel_requested"])
+
+                cancel_requested = await self._database.write(append)
+                if cancel_requested is None:
+                    raise Fenced
+                if data:
+                    self._live.publish(first, last, data)
+                if cancel_requested:
+                    self._on_cancel()
+        except Exception as error:
+            if not isinstance(error, WorkflowError):
+                self._broken = error
+            self._on_failure(error)
+        finally:
+            self._flushing = None
+
+    def _take(self) -> tuple[int, int, bytes, list[Op[Any]]]:
+        """What waits to be stored, numbered: first and last number, the frames, the changes of items and thread."""
+        self._merge_deltas()
+        self._notice_thread_changes()
+        first = self._sequence + 1
+        run_id = self._live.run_id
+        data = b"".join([frames.frame(run_id, first + n, payload) for n, payload in enumerate(self._payloads)])
+        self._sequence += len(self._payloads)
+        self._payloads.clear()
+        changes, self._changes = self._changes, []
+        return first, self._sequence, data, changes
+
+    # Events, one by one
+
+    def _updated(self, event: types.ThreadItemUpdatedEvent) -> None:
+        item_id = self._real_id(event.item_id)
+        if item_id in self._hidden:
+            return
+        update = event.update
+        if type(update) is types.AssistantMessageContentPartTextDelta:
+            if update.delta:
+                self._delta(item_id, update.content_index, update.delta)
+            return
+        if item_id != event.item_id:
+            event = event.model_copy(update={"item_id": item_id})
+        self._emit(frames.dump(event))
+
+    def _added(self, item: types.ThreadItem) -> None:
+        if item.id == FAKE_ID:
+            self._fake_id = ids.item_id()
+        item = self._corrected(item)
+        if item.type in HIDDEN_TYPES:
+            self._hidden.add(item.id)
+            return
+        self._open.add(item.id)
+        self._emit(frames.item_event("thread.item.added", frames.dump(item)))
+        self._answer()
+
+    def _stored(self, kind: str, item: types.ThreadItem) -> None:
+        item = self._corrected(item)
+        self._open.discard(item.id)
+        data = frames.dump(item)
+        if item.type in HIDDEN_TYPES:
+            self._hidden.add(item.id)
+        else:
+            self._emit(frames.item_event(kind, data))
+            self._answer()
+            if isinstance(item, types.ClientToolCallItem | types.StructuredInputItem):
+                self.awaits_user = item.status == "pending"
+        self._changes.append(item_change(item.thread_id, item.id, item.type, data))
+        self._schedule()
+
+    def _removed(self, item_id: str) -> None:
+        self._open.discard(item_id)
+        self._changes.append(partial(items.remove, thread_id=self._turn.thread.id, item_id=item_id))
+        if item_id not in self._hidden:
+            self._emit(frames.removed(item_id))
+
+    def _adopt(self, changed: types.ThreadMetadata) -> None:
+        thread = self._turn.thread
+        thread.title = changed.title
+        thread.status = changed.status
+        thread.allowed_image_domains = changed.allowed_image_domains
+        thread.metadata = changed.metadata
+        self._schedule()
+
+    def _notice_thread_changes(self) -> None:
+        thread = self._turn.thread
+        if thread != self._thread:
+            self._changes += thread_changes(self._thread, thread, made_title=self._made_title)
+            self._thread = thread.model_copy(deep=True)
+            self._payloads.append(frames.thread_event("thread.updated", thread))
+
+    def _answer(self) -> None:
+        if self._on_answer is not None:
+            on_answer, self._on_answer = self._on_answer, None
+            on_answer()
+
+    def _real_id(self, item_id: str) -> str:
+        return self._fake_id if item_id == FAKE_ID and self._fake_id else item_id
+
+    def _corrected(self, item: types.ThreadItem) -> types.ThreadItem:
+        """With its thread's id, an id of its own and a time with a zone, whatever the workflow wrote there."""
+        changes: dict[str, Any] = {}
+        if item.id == FAKE_ID:
+            self._fake_id = changes["id"] = self._fake_id or ids.item_id()
+        if item.thread_id != self._turn.thread.id:
+            changes["thread_id"] = self._turn.thread.id
+        if item.created_at.tzinfo is not UTC:
+            changes["created_at"] = item.created_at.astimezone(UTC)
+        return item.model_copy(update=changes) if changes else item
+
+
+def finish_drafts(snapshot: Snapshot, thread_id: str) -> list[tuple[bytes, Op[Any] | None]]:
+    """For each unfinished item the event that finishes or removes it, and the change to store."""
+    finished: list[tuple[bytes, Op[Any] | None]] = []
+    for draft in snapshot.open_items():
+        if draft["type"] == "assistant_message" and any(part["text"].strip() for part in draft["content"]):
+            data = orjson.dumps(draft)
+            saved = item_change(thread_id, draft["id"], draft["type"], data)
+            finished.append((frames.item_event("thread.item.done", data), saved))
+        else:
+            finished.append((frames.removed(draft["id"]), None))
+    return finished
+
+
+def _part_event(item_id: str, change: str, content: types.AssistantMessageContent) -> bytes:
+    return (
+        b'{"type":"thread.item.updated","item_id":%b,"update":{"type":"assistant_message.content_part.%b",'
+        b'"content_index":0,"content":%b}}' % (orjson.dumps(item_id), change.encode(), frames.dump(content))
+    )

@@ -1,0 +1,146 @@
+"""What a run answers, as it is stored with the run: whoever executes it, and whenever, loads its turn from here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+from chatkit.actions import Action
+from chatkit.types import (
+    ActiveStatus,
+    ClientToolCallItem,
+    ClosedStatus,
+    LockedStatus,
+    StructuredInputItem,
+    ThreadItem,
+    ThreadMetadata,
+    UserMessageItem,
+    WidgetItem,
+)
+from pydantic import TypeAdapter
+
+from chatdock.storage import items, sessions, threads
+from chatdock.workflows.turn import Turn
+
+if TYPE_CHECKING:
+    from chatdock.storage.database import Database, Row, Tx
+
+Kind = Literal["message", "tool_output", "structured_input", "action"]
+ALL = 2_147_483_647
+ITEM: TypeAdapter[ThreadItem] = TypeAdapter(ThreadItem)
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """The stored form: ids, not objects, since items may have moved on by the time it is executed."""
+
+    kind: Kind
+    item_id: str | None
+    user_id: str
+    project_id: str
+    workflow_id: str
+    workflow_version: str | None
+    titling: bool
+    action: dict[str, Any] | None = None
+    locale: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As stored in `run.input`."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_json(cls, data: str) -> Work:
+        """As it was when the run was accepted."""
+        return cls(**orjson.loads(data))
+
+
+def thread_from_row(row: Row) -> ThreadMetadata:
+    """A stored thread as chatkit's type, its metadata included."""
+    reason = row["status_reason"]
+    status = {"locked": LockedStatus(reason=reason), "closed": ClosedStatus(reason=reason)}.get(
+        row["status"], ActiveStatus()
+    )
+    domains = row["allowed_image_domains"]
+    return ThreadMetadata(
+        id=row["id"],
+        title=row["title"],
+        created_at=from_micros(row["created_at"]),
+        status=status,
+        allowed_image_domains=None if domains is None else orjson.loads(domains),
+        metadata=orjson.loads(row["metadata"]),
+    )
+
+
+def from_micros(micros: int) -> datetime:
+    """A stored time."""
+    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def micros_now() -> int:
+    """The time to store, in microseconds since 1970."""
+    return int(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+async def load_turn(database: Database, work: Work, thread_id: str, session_id: str) -> Turn | None:
+    """The turn of a stored run; None when its thread is gone."""
+
+    async def load(tx: Tx) -> tuple[Row, Row | None, Row | None] | None:
+        thread = await threads.by_id(tx, threads.Scope(work.project_id), thread_id)
+        if thread is None:
+            return None
+        item = None if work.item_id is None else await items.by_id(tx, thread_id, work.item_id)
+        return thread, item, await sessions.of_run(tx, session_id)
+
+    loaded = await database.read(load)
+    if loaded is None:
+        return None
+    row, item_row, session = loaded
+    item = None if item_row is None else ITEM.validate_json(item_row["data"])
+    variables = None if session is None else session["state_variables"]
+    return make_turn(
+        database,
+        work,
+        session_id=session_id,
+        thread=thread_from_row(row),
+        item=item,
+        state={**orjson.loads(row["state"]), **(orjson.loads(variables) if variables else {})},
+    )
+
+
+def make_turn(
+    database: Database,
+    work: Work,
+    *,
+    session_id: str,
+    thread: ThreadMetadata,
+    item: ThreadItem | None,
+    state: dict[str, Any],
+) -> Turn:
+    """A turn from what is at hand."""
+    thread_id = thread.id
+
+    async def load_items(limit: int | None) -> list[ThreadItem]:
+        rows = await database.read(lambda tx: items.page(tx, thread_id, order="desc", count=limit or ALL))
+        history = [ITEM.validate_json(row["data"]) for row in reversed(rows)]
+        # Messages that came in meanwhile and wait for their own turn are not this one's to answer.
+        own = next((n for n, entry in enumerate(history) if entry.id == work.item_id), len(history))
+        return [entry for n, entry in enumerate(history) if n <= own or entry.type != "user_message"]
+
+    return Turn(
+        thread=thread,
+        user=work.user_id,
+        session_id=session_id,
+        workflow_id=work.workflow_id,
+        message=item if isinstance(item, UserMessageItem) else None,
+        action=None if work.action is None else Action[str, Any].model_validate(work.action),
+        sender=item if isinstance(item, WidgetItem) else None,
+        tool_output=item if isinstance(item, ClientToolCallItem) else None,
+        answers=item if isinstance(item, StructuredInputItem) else None,
+        state=state,
+        locale=work.locale,
+        metadata=work.metadata,
+        load_items=load_items,
+    )

@@ -1,0 +1,91 @@
+"""Runs the application under uvicorn: prints when it is ready, drains on SIGTERM, frees half-dead connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+    from chatdock.settings import Settings
+
+log = structlog.get_logger("chatdock.server")
+
+GRACEFUL_SECONDS = 2
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """uvicorn, except that SIGTERM first lets live runs finish while new work gets 503."""
+
+    def __init__(self, app: FastAPI, settings: Settings, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            backlog=BACKLOG,
+            server_header=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+        super().__init__(config)
+        self._app = app
+        self._settings = settings
+        self._draining: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT drain; a second one stops at once."""
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGTERM, signal.SIGINT)
+        for sig in caught:
+            loop.add_signal_handler(sig, self._on_signal)
+        try:
+            yield
+        finally:
+            for sig in caught:
+                loop.remove_signal_handler(sig)
+
+    def _on_signal(self) -> None:
+        if self._draining is not None:
+            self.should_exit = self.force_exit = True
+            return
+        self._draining = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        log.info("draining", live_runs=self._app.state.world.engine.live_runs)
+        try:
+            await self._app.state.world.engine.drain()
+        finally:
+            self.should_exit = True
+
+
+def listen(host: str, port: int, settings: Settings) -> socket.socket:
+    """A listening socket; connections whose peer stops acknowledging are dropped by the kernel."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    user_timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if user_timeout is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, user_timeout, int(settings.slow_reader_timeout * 1000))
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
+
+
+def serve(app: FastAPI, settings: Settings, listener: socket.socket, host: str, port: int) -> None:
+    """Serve until stopped."""
+    server = Server(app, settings, host, port)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])

@@ -1,0 +1,1 @@
+"""The database: schema, migrations, the writer, and one module of queries per aggregate."""

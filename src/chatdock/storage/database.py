@@ -1,0 +1,102 @@
+"""The database as the rest of the house sees it: transactions to write in, transactions to read in.
+
+An operation is `async def op(tx)`; it awaits nothing but its transaction. So the same operation runs on SQLite, where the
+writer thread drives it to its end without ever suspending, and on a server that answers over a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+T = TypeVar("T")
+
+
+class Row(Protocol):
+    """A record; columns by name."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The column's value."""
+        ...
+
+
+class Statement:
+    """An SQLAlchemy Core statement, compiled once for each dialect and then executed by the driver itself.
+
+    SQLAlchemy's own execution costs 40 to 60 µs a statement; a turn needs five.
+    """
+
+    __slots__ = ("clause", "compiled")
+
+    def __init__(self, clause: Any) -> None:
+        self.clause = clause
+        self.compiled: tuple[str, dict[str, Any]] | None = None
+
+
+class Tx(Protocol):
+    """A transaction. Parameters go by name."""
+
+    async def one(self, statement: Statement, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def all(self, statement: Statement, **parameters: Any) -> Sequence[Row]:
+        """Every row."""
+        ...
+
+    async def run(self, statement: Statement, **parameters: Any) -> int:
+        """Execute for effect; returns the number of rows that changed."""
+        ...
+
+
+Op = Callable[[Tx], Awaitable[T]]
+
+
+class Database(Protocol):
+    """One schema, any dialect."""
+
+    sole_owner: bool
+    """True when no other process can have live runs in this database."""
+
+    async def write(self, op: Op[T]) -> T:
+        """Run `op` in a transaction and return once it is committed, to disk.
+
+        An exception from `op` rolls back that operation alone. `Unavailable` when the database takes no writes.
+        An operation may be run again before its commit, so it has no other effects than through its transaction.
+        """
+        ...
+
+    async def read(self, op: Op[T]) -> T:
+        """Run `op` on one consistent snapshot."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the files."""
+        ...
+
+
+class DatabaseUrlError(ValueError):
+    """The database URL cannot be used; the message says why."""
+
+
+def parse_url(url: str) -> URL:
+    """The parsed database URL, of a dialect that this version can open."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseUrlError("the database URL is malformed; for example sqlite:///./chatdock.db") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise DatabaseUrlError(f"{parsed.get_backend_name()!r} databases are not supported yet; use sqlite:///path")
+    if not parsed.database or parsed.database == ":memory:":
+        raise DatabaseUrlError("the database must be a file: sqlite:///relative or sqlite:////absolute")
+    return parsed
+
+
+async def open_database(url: str) -> Database:
+    """Open the database, creating or upgrading its tables."""
+    from chatdock.storage.sqlite import SqliteDatabase
+
+    return await SqliteDatabase.open(parse_url(url))

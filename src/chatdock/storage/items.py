@@ -1,0 +1,118 @@
+"""The items of a thread, in the order in which they came to stand."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from chatdock.protocol.frames import HIDDEN_TYPES
+from chatdock.protocol.rest import REST_TYPES
+from chatdock.storage.database import Row, Statement, Tx
+from chatdock.storage.schema import item, thread, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chatdock.storage.threads import Order
+
+_IN_THREAD = item.c.thread_id == bindparam("thread")
+_ONE = _IN_THREAD & (item.c.id == bindparam("item_id"))
+_NEXT = Statement(
+    update(thread)
+    .where(thread.c.id == bindparam("thread"))
+    .values(next_position=thread.c.next_position + 1)
+    .returning((thread.c.next_position - 1).label("position"))
+)
+_INSERT = Statement(insert(item))
+_BY_ID = Statement(select(item).where(_ONE))
+_REPLACE = Statement(update(item).where(_ONE).values(data=bindparam("new_data"), type=bindparam("new_type")))
+_MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_position")))
+_REMOVE = Statement(delete(item).where(_ONE))
+_AFTER = Statement(
+    select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position)
+)
+_REMOVE_AFTER = Statement(delete(item).where(_IN_THREAD, item.c.position > bindparam("place")))
+
+
+@lru_cache
+def _page(order: Order, after: bool, before: bool, only: str) -> Statement:
+    query = select(item).where(_IN_THREAD)
+    if only == "visible":
+        query = query.where(item.c.type.not_in(words(HIDDEN_TYPES)))
+    elif only == "rest":
+        query = query.where(item.c.type.in_(words(REST_TYPES)))
+    for given, name, forward in ((after, "after", order == "asc"), (before, "before", order == "desc")):
+        if given:
+            query = query.where(
+                item.c.position > bindparam(name) if forward else item.c.position < bindparam(name)
+            )
+    descending = (order == "desc") != (before and not after)
+    query = query.order_by(item.c.position.desc() if descending else item.c.position.asc())
+    return Statement(query.limit(bindparam("count")))
+
+
+async def add(tx: Tx, thread_id: str, item_id: str, kind: str, data: str) -> None:
+    """Put an item at the end of its thread."""
+    position = await _next_position(tx, thread_id)
+    await tx.run(_INSERT, thread_id=thread_id, position=position, id=item_id, type=kind, data=data)
+
+
+async def save(tx: Tx, thread_id: str, item_id: str, kind: str, data: str) -> None:
+    """Replace the item with this id where it stands, or put it at the end."""
+    if not await tx.run(_REPLACE, thread=thread_id, item_id=item_id, new_type=kind, new_data=data):
+        await add(tx, thread_id, item_id, kind, data)
+
+
+async def by_id(tx: Tx, thread_id: str, item_id: str) -> Row | None:
+    """One item of a thread."""
+    return await tx.one(_BY_ID, thread=thread_id, item_id=item_id)
+
+
+async def page(
+    tx: Tx,
+    thread_id: str,
+    *,
+    order: Order,
+    count: int,
+    after: Row | None = None,
+    before: Row | None = None,
+    only: str = "all",
+) -> Sequence[Row]:
+    """At most `count` items beyond the rows given as cursors, in `order`.
+
+    `only`: `all`, `visible` (to the thread's user) or `rest` (that have a REST shape). Pages are filled past the others.
+    """
+    cursors = {name: row["position"] for name, row in (("after", after), ("before", before)) if row is not None}
+    statement = _page(order, after is not None, before is not None, only)
+    rows = await tx.all(statement, thread=thread_id, count=count, **cursors)
+    return rows[::-1] if before is not None and after is None else rows
+
+
+async def after(tx: Tx, thread_id: str, position: int) -> Sequence[Row]:
+    """What stands after a position, oldest first."""
+    return await tx.all(_AFTER, thread=thread_id, place=position)
+
+
+async def remove(tx: Tx, thread_id: str, item_id: str) -> None:
+    """Delete one item."""
+    await tx.run(_REMOVE, thread=thread_id, item_id=item_id)
+
+
+async def remove_after(tx: Tx, thread_id: str, position: int) -> None:
+    """Delete what stands after a position."""
+    await tx.run(_REMOVE_AFTER, thread=thread_id, place=position)
+
+
+async def move_to_end(tx: Tx, thread_id: str, item_id: str) -> None:
+    """Let an item stand at the end of its thread."""
+    position = await _next_position(tx, thread_id)
+    await tx.run(_MOVE, thread=thread_id, item_id=item_id, new_position=position)
+
+
+async def _next_position(tx: Tx, thread_id: str) -> int:
+    row = await tx.one(_NEXT, thread=thread_id)
+    if row is None:
+        raise LookupError(f"thread {thread_id} is gone")
+    return int(row["position"])

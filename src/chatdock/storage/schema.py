@@ -1,0 +1,172 @@
+"""The tables. Times are microseconds since 1970 in UTC, except leases, which are seconds on the database's own clock.
+
+JSON is kept as text that is never queried into, so that it goes out as it came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+metadata = MetaData()
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),  # the first and last characters, to tell keys apart
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("workflow_version", Text),
+    Column("state_variables", Text),  # JSON object
+    Column("tracing", Integer, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("cancelled_at", BigInteger),
+    Column("requests_per_minute", Integer, nullable=False),
+    Column("titling", Integer, nullable=False),
+    Column("max_file_size", Integer, nullable=False),  # megabytes
+    Column("max_files", Integer, nullable=False),
+    Column("history", Integer, nullable=False),
+    Column("recent_threads", Integer),
+)
+
+thread = Table(
+    "thread",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),  # the one that created it
+    Column("created_at", BigInteger, nullable=False),
+    Column("title", Text),
+    Column("status", Text, nullable=False),  # active, locked, closed
+    Column("status_reason", Text),
+    Column("allowed_image_domains", Text),  # JSON array
+    Column("metadata", Text, nullable=False),  # JSON object, never shown to clients
+    Column("state", Text, nullable=False),  # JSON object that workflows keep, never shown to clients
+    Column("next_position", Integer, nullable=False),
+    Index("thread_of_user", "project_id", "user_id", "created_at", "id"),
+    Index("thread_of_project", "project_id", "created_at", "id"),
+    Index("thread_of_session", "session_id", "created_at", "id"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("thread_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", Text, nullable=False),  # the wire item, JSON
+    Index("item_by_id", "thread_id", "id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("thread_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("input", Text, nullable=False),  # what the turn answers, JSON
+    Column("status", Text, nullable=False),  # queued, running, waiting, completed, failed, cancelled
+    Column("owner", Text),
+    Column("fence", Integer, nullable=False),
+    Column("lease_until", Float),
+    Column("last_sequence", Integer, nullable=False),
+    Column("cancel_requested", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("error", Text),  # for the operator
+    # One live run per thread: the database's rule, not the code's.
+    Index(
+        "run_live",
+        "thread_id",
+        unique=True,
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+    Index(
+        "run_unfinished",
+        "status",
+        "lease_until",
+        sqlite_where=text("status IN ('queued', 'running')"),
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+    Index("run_of_thread", "thread_id", "created_at"),
+    Index("run_ended", "ended_at"),
+)
+
+frame = Table(
+    "frame",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("first", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # finished SSE frames `first`..`last`
+    sqlite_with_rowid=False,
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("thread_id", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # positive, negative
+    Column("created_at", BigInteger, nullable=False),
+    Index("feedback_of_project", "project_id", "created_at"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope", Text, primary_key=True),  # project, user and route
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("result_id", Text, nullable=False),
+    Column("salt", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    Index("idempotency_age", "created_at"),
+)
+
+
+def words(values: Iterable[str]) -> list[Any]:
+    """Constants for an `IN` list, written into the statement, since a list cannot be bound once and for all."""
+    return [literal_column(f"'{value}'") for value in sorted(values)]
+
+
+class database_now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock, in seconds since 1970."""
+
+    inherit_cache = True
+    type = Float()
+
+
+@compiles(database_now, "sqlite")
+def _now_sqlite(_element: database_now, _compiler: Any, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _now_postgresql(_element: database_now, _compiler: Any, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())"

@@ -1,0 +1,1 @@
+"""What answers: the registry, the turn, and one adapter per kind."""
