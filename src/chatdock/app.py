@@ -26,6 +26,7 @@ from chatdock.chat.threads import Threads
 from chatdock.chat.turns import Turns
 from chatdock.errors import ApiError, clip
 from chatdock.metrics import Metrics
+
 if TYPE_CHECKING:
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.runs.engine import Engine
@@ -164,4 +165,6 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def http(request: Request, error: Any) -> JSONResponse:
         if error.status_code == 405:
             return answer(MethodNotAllowed(f"{request.method} is not allowed here.", headers=dict(error.headers or {})))
-        return answer(RouteNotFound(f"Invalid URL ({request.method} {clip(request.url.path, 200)}).", code="unknown_url"))
+        return answer(
+            RouteNotFound(f"Invalid URL ({request.method} {clip(request.url.path, 200)}).", code="unknown_url")
+        )

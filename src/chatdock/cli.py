@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -102,7 +100,9 @@ def serve(
 @keys_app.command("create")
 def keys_create(
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
-    project: Annotated[str, typer.Option(help="The project that it opens; its threads are seen by its keys alone.")] = "default",
+    project: Annotated[
+        str, typer.Option(help="The project that it opens; its threads are seen by its keys alone.")
+    ] = "default",
     database_url: DatabaseUrl = None,
 ) -> None:
     """Make an API key and print it, this once."""
@@ -127,12 +127,16 @@ def keys_list(database_url: DatabaseUrl = None) -> None:
 
 
 @keys_app.command("revoke")
-def keys_revoke(key_id: Annotated[str, typer.Argument(help="As `chatdock keys list` shows it.")], database_url: DatabaseUrl = None) -> None:
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="As `chatdock keys list` shows it.")], database_url: DatabaseUrl = None
+) -> None:
     """End a key; requests with it are refused within a second."""
     from chatdock.runs.work import micros_now
     from chatdock.storage import keys
 
-    if not _with_database(database_url, lambda database: database.write(lambda tx: keys.revoke(tx, key_id, micros_now()))):
+    if not _with_database(
+        database_url, lambda database: database.write(lambda tx: keys.revoke(tx, key_id, micros_now()))
+    ):
         _fail(f"there is no live key {key_id!r}")
     typer.echo(f"Key {key_id} is revoked.")
 

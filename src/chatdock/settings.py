@@ -16,7 +16,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHATDOCK_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(
-        "sqlite:///./chatdock.db", description="Where everything is stored. `sqlite:///relative` or `sqlite:////absolute`."
+        "sqlite:///./chatdock.db",
+        description="Where everything is stored. `sqlite:///relative` or `sqlite:////absolute`.",
     )
     api_keys: CommaSeparated = Field(
         (),

@@ -11,9 +11,7 @@ from chatdock.errors import Unauthorized
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MISSING = (
-    "You didn't provide a credential. Send it in an Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
-)
+MISSING = "You didn't provide a credential. Send it in an Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
 
 
 class ApiKey:

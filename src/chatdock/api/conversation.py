@@ -97,9 +97,7 @@ class Conversation:
         except SlowReader:
             await world.turns.abandon(answer)
 
-    async def _perform(
-        self, caller: Caller, operation: ops.AnyOperation, headers: dict[bytes, str]
-    ) -> bytes | Stream:
+    async def _perform(self, caller: Caller, operation: ops.AnyOperation, headers: dict[bytes, str]) -> bytes | Stream:
         world, scope = self._world, caller.session.scope
         match operation:
             case (

@@ -119,9 +119,7 @@ class Threads:
             await find(tx, scope, wanted.thread_id)
             after = await _item_cursor(tx, wanted.thread_id, wanted.after, "params.after")
             count = wanted.page_size + 1
-            return await items.page(
-                tx, wanted.thread_id, order=wanted.order, count=count, after=after, only="visible"
-            )
+            return await items.page(tx, wanted.thread_id, order=wanted.order, count=count, after=after, only="visible")
 
         return _wire_items(await self._database.read(load), wanted.page_size)
 

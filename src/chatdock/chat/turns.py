@@ -250,9 +250,7 @@ class Turns:
         known = await idempotency.find(tx, _scope(caller.session), caller.idempotency_key, caller.body)
         return None if known is None else {"id": known["result_id"]}
 
-    async def _make_way(
-        self, tx: Tx, thread_id: str, operation: ops.RunOperation
-    ) -> tuple[bool, list[str]]:
+    async def _make_way(self, tx: Tx, thread_id: str, operation: ops.RunOperation) -> tuple[bool, list[str]]:
         """Whether the new run has to wait, and which runs end for it; `Conflict` when it may not come now."""
         unfinished = await runs.unfinished(tx, thread_id)
         if not unfinished:
@@ -421,9 +419,7 @@ async def _answer(tx: Tx, accepted: Accepted, params: types.ThreadAddStructuredI
     thread_id = accepted.thread.id
     item = ITEM.validate_json((await find_item(tx, thread_id, params.item_id))["data"])
     if not isinstance(item, types.StructuredInputItem):
-        raise InvalidRequest(
-            f"params.item_id must name a structured input, not a {item.type}.", param="params.item_id"
-        )
+        raise InvalidRequest(f"params.item_id must name a structured input, not a {item.type}.", param="params.item_id")
     if item.status != "pending":
         raise Conflict(
             f"Item '{item.id}' has been {item.status} already.", param="params.item_id", code="input_not_pending"

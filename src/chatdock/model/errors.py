@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class ModelError(Exception):
-    """There is no model to answer with. The message says what is missing and what to run; it is meant for the operator."""
+    """There is no model to answer with. The message is for the operator: what is missing, and what to run."""

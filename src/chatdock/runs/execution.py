@@ -157,7 +157,9 @@ class Execution:
     async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
         """Emit all that the workflow yields; returns the outcome and what the operator should know."""
         if workflow is None:
-            missing = f"Workflow '{self._work.workflow_id}' has no version '{self._work.workflow_version}' on this server."
+            missing = (
+                f"Workflow '{self._work.workflow_id}' has no version '{self._work.workflow_version}' on this server."
+            )
             recorder.error(missing, allow_retry=False)
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond

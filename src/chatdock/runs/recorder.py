@@ -130,9 +130,7 @@ class Recorder:
             case _ if isinstance(event, _PASSED_ON):
                 self._emit(frames.dump(event))
             case _:
-                raise WorkflowError(
-                    f"a workflow yields str or events of chatkit.types, not {type(event).__name__}"
-                )
+                raise WorkflowError(f"a workflow yields str or events of chatkit.types, not {type(event).__name__}")
 
     def close_text(self) -> None:
         """Finish the message that yielded text opened."""

@@ -21,9 +21,7 @@ _LIST = Statement(
 )
 
 
-async def put(
-    tx: Tx, *, thread_id: str, item_id: str, project_id: str, user_id: str, kind: str, now: int
-) -> None:
+async def put(tx: Tx, *, thread_id: str, item_id: str, project_id: str, user_id: str, kind: str, now: int) -> None:
     """Record a verdict on an item in place of an earlier one."""
     await tx.run(_FORGET, thread=thread_id, item=item_id)
     await tx.run(

@@ -30,9 +30,7 @@ _BY_ID = Statement(select(item).where(_ONE))
 _REPLACE = Statement(update(item).where(_ONE).values(data=bindparam("new_data"), type=bindparam("new_type")))
 _MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_position")))
 _REMOVE = Statement(delete(item).where(_ONE))
-_AFTER = Statement(
-    select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position)
-)
+_AFTER = Statement(select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position))
 _REMOVE_AFTER = Statement(delete(item).where(_IN_THREAD, item.c.position > bindparam("place")))
 
 
@@ -45,9 +43,7 @@ def _page(order: Order, after: bool, before: bool, only: str) -> Statement:
         query = query.where(item.c.type.in_(words(REST_TYPES)))
     for given, name, forward in ((after, "after", order == "asc"), (before, "before", order == "desc")):
         if given:
-            query = query.where(
-                item.c.position > bindparam(name) if forward else item.c.position < bindparam(name)
-            )
+            query = query.where(item.c.position > bindparam(name) if forward else item.c.position < bindparam(name))
     descending = (order == "desc") != (before and not after)
     query = query.order_by(item.c.position.desc() if descending else item.c.position.asc())
     return Statement(query.limit(bindparam("count")))

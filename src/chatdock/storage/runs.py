@@ -16,11 +16,7 @@ ENDED = ("waiting", "completed", "failed", "cancelled")
 """States of a run that streams nothing more; `waiting` becomes `completed` when the user has answered."""
 
 _LEASE = database_now() + bindparam("lease")
-_MINE = (
-    (run.c.id == bindparam("run_id"))
-    & (run.c.fence == bindparam("held_fence"))
-    & (run.c.status == "running")
-)
+_MINE = (run.c.id == bindparam("run_id")) & (run.c.fence == bindparam("held_fence")) & (run.c.status == "running")
 
 _INSERT = Statement(
     insert(run).values(
@@ -44,7 +40,10 @@ _UNFINISHED = Statement(
     .order_by(run.c.status.desc(), run.c.created_at, run.c.id)
 )
 _LATEST = Statement(
-    select(run).where(run.c.thread_id == bindparam("thread")).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(1)
+    select(run)
+    .where(run.c.thread_id == bindparam("thread"))
+    .order_by(run.c.created_at.desc(), run.c.id.desc())
+    .limit(1)
 )
 _CLAIM = Statement(
     update(run)
@@ -61,9 +60,7 @@ _CLAIM = Statement(
 )
 _TAKE_OVER = Statement(
     update(run)
-    .where(
-        run.c.id == bindparam("run_id"), run.c.status == "running", run.c.fence == bindparam("held_fence")
-    )
+    .where(run.c.id == bindparam("run_id"), run.c.status == "running", run.c.fence == bindparam("held_fence"))
     .values(owner=bindparam("me"), fence=run.c.fence + 1, lease_until=_LEASE)
     .returning(*run.c)
 )
@@ -110,9 +107,7 @@ _ORPHANS = Statement(
 _ALL_FOREIGN = Statement(
     select(run).where(run.c.status == "running", run.c.owner != bindparam("me")).order_by(run.c.created_at).limit(1000)
 )
-_QUEUED = Statement(
-    select(run).where(run.c.status == "queued").order_by(run.c.created_at, run.c.id).limit(100)
-)
+_QUEUED = Statement(select(run).where(run.c.status == "queued").order_by(run.c.created_at, run.c.id).limit(100))
 _FRAMES = Statement(
     select(frame.c.first, frame.c.last, frame.c.data)
     .where(frame.c.run_id == bindparam("run_id"), frame.c.last > bindparam("after"))
@@ -161,9 +156,7 @@ async def take_over(tx: Tx, run_id: str, fence: int, owner: str, lease: float) -
     return await tx.one(_TAKE_OVER, run_id=run_id, held_fence=fence, me=owner, lease=lease)
 
 
-async def append(
-    tx: Tx, run_id: str, fence: int, *, first: int, last: int, data: bytes, lease: float
-) -> Row | None:
+async def append(tx: Tx, run_id: str, fence: int, *, first: int, last: int, data: bytes, lease: float) -> Row | None:
     """Add frames `first`..`last`, if any, and renew the lease; None when the run is no longer the caller's."""
     row = await tx.one(_APPEND, run_id=run_id, held_fence=fence, last=last, lease=lease)
     if row is not None and data:
@@ -175,9 +168,7 @@ async def end(
     tx: Tx, run_id: str, fence: int, *, outcome: str, first: int, last: int, data: bytes, now: int, error: str | None
 ) -> bool:
     """`running` → an ended state, with its last frames; False when the run is no longer the caller's."""
-    row = await tx.one(
-        _END, run_id=run_id, held_fence=fence, outcome=outcome, last=last, now=now, reason=error
-    )
+    row = await tx.one(_END, run_id=run_id, held_fence=fence, outcome=outcome, last=last, now=now, reason=error)
     if row is None:
         return False
     await add_frames(tx, run_id, first, last, data)

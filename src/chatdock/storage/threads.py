@@ -95,9 +95,7 @@ _SAVE = Statement(
         metadata=bindparam("new_metadata"),
     )
 )
-_RENAME = Statement(
-    update(thread).where(thread.c.id == bindparam("thread_id")).values(title=bindparam("new_title"))
-)
+_RENAME = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(title=bindparam("new_title")))
 _STATE = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(state=bindparam("new_state")))
 _RUN_IDS = select(run.c.id).where(run.c.thread_id == bindparam("id"))
 _DELETES = [
@@ -142,9 +140,7 @@ async def rename(tx: Tx, thread_id: str, title: str | None) -> None:
     await tx.run(_RENAME, thread_id=thread_id, new_title=title)
 
 
-async def save(
-    tx: Tx, thread_id: str, *, status: str, reason: str | None, domains: str | None, metadata: str
-) -> None:
+async def save(tx: Tx, thread_id: str, *, status: str, reason: str | None, domains: str | None, metadata: str) -> None:
     """Store what a workflow changed about its thread beside the title; `domains` and `metadata` are JSON."""
     await tx.run(
         _SAVE,

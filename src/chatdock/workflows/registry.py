@@ -87,9 +87,7 @@ class Workflow:
 _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=None)
 
 
-def workflow(
-    workflow_id: str, *, version: str | None = None, allow_cancel: bool = True
-) -> Callable[[Any], Workflow]:
+def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no stop
@@ -125,7 +123,9 @@ def adapter_for(target: Any) -> Adapter:
         raise WorkflowError(
             f"{target.__name__}() is not an async generator: write `async def {target.__name__}(turn)` and yield"
         )
-    raise WorkflowError(f"{kind} is no kind of workflow that this version runs: an async generator or an Agents SDK agent")
+    raise WorkflowError(
+        f"{kind} is no kind of workflow that this version runs: an async generator or an Agents SDK agent"
+    )
 
 
 @contextmanager

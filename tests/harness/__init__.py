@@ -1,0 +1,1 @@
+"""Real servers on real sockets and databases, and a client that reads what they send byte by byte."""

@@ -1,0 +1,229 @@
+"""Clients: an application's back end, and a user's browser as far as the protocol goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+Json = dict[str, Any]
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a stream: its SSE id, its event, or the comment that it is."""
+
+    id: str | None
+    event: Json | None
+    comment: str | None = None
+
+    @property
+    def sequence(self) -> int:
+        """The number behind the run's id."""
+        assert self.id is not None
+        return int(self.id.rpartition(":")[2])
+
+    @property
+    def run_id(self) -> str:
+        """The run that sent it."""
+        assert self.id is not None
+        return self.id.rpartition(":")[0]
+
+
+class ApiFailure(Exception):
+    """An answer that is an error envelope."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.error: Json = response.json()["error"]
+        super().__init__(f"{self.status} {self.error}")
+
+
+class Backend:
+    """Calls REST with an API key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT)
+        self._chats: list[Chat] = []
+
+    def close(self) -> None:
+        """Close its connections and those of its users."""
+        self.http.close()
+        for chat in self._chats:
+            chat.http.close()
+
+    def session(self, user: str = "user_1", workflow: str = "wf_test", **members: Any) -> Json:
+        """Create a session; `limit` is `max_requests_per_1_minute`, so large by default that no test meets it."""
+        limit = members.pop("limit", 1_000_000)
+        workflow_members = members.pop("workflow_members", {})
+        body = {
+            "user": user,
+            "workflow": {"id": workflow, **workflow_members},
+            "rate_limits": {"max_requests_per_1_minute": limit},
+            **members,
+        }
+        return json_of(self.http.post("/v1/chatkit/sessions", json=body))
+
+    def chat(self, user: str = "user_1", workflow: str = "wf_test", **members: Any) -> Chat:
+        """A user's client with a session of its own."""
+        return self.chat_with(self.session(user, workflow, **members)["client_secret"])
+
+    def chat_with(self, secret: str) -> Chat:
+        """A client with this secret, whatever it is."""
+        chat = Chat(self.url, secret)
+        self._chats.append(chat)
+        return chat
+
+    def get(self, path: str, **parameters: Any) -> Json:
+        """GET below /v1/chatkit."""
+        return json_of(self.http.get(f"/v1/chatkit/{path}", params=parameters))
+
+    def delete(self, path: str) -> Json:
+        """DELETE below /v1/chatkit."""
+        return json_of(self.http.delete(f"/v1/chatkit/{path}"))
+
+
+class Chat:
+    """Calls the conversation endpoint with a client secret."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self.secret = secret
+        self.http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {secret}"}, timeout=TIMEOUT)
+
+    def post(self, operation: str, params: Json | None = None, **options: Any) -> httpx.Response:
+        """The raw response."""
+        body = {"type": operation, "params": params or {}, **options.pop("members", {})}
+        return self.http.post("/v1/chatkit/conversation", json=body, **options)
+
+    def call(self, operation: str, **params: Any) -> Json:
+        """A JSON operation's answer; `ApiFailure` for an error."""
+        return json_of(self.post(operation, params))
+
+    @contextmanager
+    def open(
+        self, operation: str, params: Json, headers: dict[str, str] | None = None, members: Json | None = None
+    ) -> Iterator[Iterator[Frame]]:
+        """A streaming operation's frames as they come; leaving the block drops the connection."""
+        body = {"type": operation, "params": params, **(members or {})}
+        with self.http.stream("POST", "/v1/chatkit/conversation", json=body, headers=headers) as response:
+            if response.status_code != 200:
+                response.read()
+                raise ApiFailure(response)
+            assert response.headers["content-type"].startswith("text/event-stream")
+            yield frames_of(response.iter_bytes())
+
+    def stream(self, operation: str, headers: dict[str, str] | None = None, **params: Any) -> list[Frame]:
+        """All frames of a streaming operation."""
+        with self.open(operation, params, headers) as frames:
+            return list(frames)
+
+    def create(self, text: str = "hello", **options: Any) -> Turn:
+        """`threads.create` to its end."""
+        return Turn(self.stream("threads.create", input=message(text), **options))
+
+    def send(self, thread_id: str, text: str = "hello", **options: Any) -> Turn:
+        """`threads.add_user_message` to its end."""
+        return Turn(self.stream("threads.add_user_message", thread_id=thread_id, input=message(text), **options))
+
+    def items(self, thread_id: str) -> list[Json]:
+        """Every item that the user can see, oldest first."""
+        found: list[Json] = []
+        after = None
+        while True:
+            page = self.call("items.list", thread_id=thread_id, order="asc", limit=100, after=after)
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            after = page["after"]
+
+
+class Turn:
+    """What one turn streamed."""
+
+    def __init__(self, frames: list[Frame]) -> None:
+        self.frames = frames
+        self.events = [frame.event for frame in frames if frame.event is not None]
+
+    @property
+    def types(self) -> list[str]:
+        """The events' types in order; updates by the kind of update."""
+        return [e["update"]["type"] if e["type"] == "thread.item.updated" else e["type"] for e in self.events]
+
+    @property
+    def thread_id(self) -> str:
+        """The thread that was created or whose item was stored."""
+        for event in self.events:
+            if event["type"] == "thread.created":
+                return str(event["thread"]["id"])
+            if "item" in event:
+                return str(event["item"]["thread_id"])
+        raise AssertionError("the stream names no thread")
+
+    @property
+    def run_id(self) -> str:
+        """The run that streamed."""
+        return self.frames[0].run_id
+
+    @property
+    def outcome(self) -> str | None:
+        """`completed`, `failed`, `cancelled`, `waiting`; None when the stream was cut."""
+        return self.frames[-1].comment if self.frames else None
+
+    def of(self, kind: str) -> list[Json]:
+        """Events of a type, or updates of a kind."""
+        return [event for event, name in zip(self.events, self.types, strict=True) if name == kind]
+
+    def done(self, kind: str) -> list[Json]:
+        """Items of a type that were finished, in order."""
+        return [event["item"] for event in self.of("thread.item.done") if event["item"]["type"] == kind]
+
+    @property
+    def text(self) -> str:
+        """The assistant's text, by its deltas."""
+        return "".join(event["update"]["delta"] for event in self.of("assistant_message.content_part.text_delta"))
+
+
+def message(text: str) -> Json:
+    """A user's message."""
+    return {"content": [{"type": "input_text", "text": text}], "attachments": [], "inference_options": {}}
+
+
+def frames_of(chunks: Iterator[bytes]) -> Iterator[Frame]:
+    """Frames out of bytes, wherever they were cut."""
+    rest = b""
+    for chunk in chunks:
+        *complete, rest = (rest + chunk).split(b"\n\n")
+        for part in complete:
+            yield _frame(part)
+    assert not rest, f"the stream ended inside a frame: {rest!r}"
+
+
+def json_of(response: httpx.Response) -> Json:
+    """A successful response's JSON; `ApiFailure` for an error."""
+    if response.status_code != 200:
+        raise ApiFailure(response)
+    body: Json = response.json()
+    return body
+
+
+def _frame(part: bytes) -> Frame:
+    name, event, comment = None, None, None
+    for line in part.decode().split("\n"):
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "id":
+            name = value
+        elif field == "data":
+            event = json.loads(value)
+        elif field == "":
+            comment = value
+        else:
+            raise AssertionError(f"an unexpected field {field!r}")
+    return Frame(name, event, comment)
