@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from chatdock.logs import configure
+from tests.harness.client import LEAKS
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,10 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
     configure()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_hidden_was_shown() -> Iterator[None]:
+    """No byte that any test's client received holds the canary, also where an exception went unseen."""
+    yield
+    assert not LEAKS, "what is hidden was shown to a client"

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from chatdock import __version__
@@ -83,10 +82,10 @@ class World:
 
 def create_app(
     settings: Settings, workflows: Iterable[Workflow], *, demo: bool = False, model: ModelEndpoint | None = None
-) -> FastAPI:
+) -> Edge:
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
-    `model` is the endpoint that answers agents which name no model object of their own; an embedded one is started here.
+    `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
     """
     workflows = list(workflows)
     registry = Registry(workflows)
@@ -99,7 +98,9 @@ def create_app(
                 await stack.enter_async_context(connected(model, workflows, settings))
             world = app.state.world = await World.build(settings, registry, metrics)
             stack.push_async_callback(world.close)
-            _add_doors(app, world)
+            origins = settings.allowed_origins
+            edge.doors["/v1/chatkit/conversation"] = conversation.cors(conversation.Conversation(world), origins)
+            edge.doors["/v1/chatkit/files"] = conversation.cors(files.Files(world), origins)
             yield
 
     app = FastAPI(title="Chatdock", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -112,17 +113,8 @@ def create_app(
     openapi.describe(app)
     _add_docs(app)
     _add_error_handlers(app)
-    app.add_middleware(Edge, settings=settings, metrics=metrics)
-    return app
-
-
-def _add_doors(app: FastAPI, world: World) -> None:
-    """The endpoints that browsers call; first in line, since every turn passes here."""
-    origins = world.settings.allowed_origins
-    app.router.routes[:0] = [
-        Route("/v1/chatkit/conversation", conversation.cors(conversation.Conversation(world), origins)),
-        Route("/v1/chatkit/files", conversation.cors(files.Files(world), origins)),
-    ]
+    edge = Edge(app, settings, metrics)
+    return edge
 
 
 def _add_docs(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""The error shapes. Raise one of these anywhere; the API's edge turns it into the envelope that ChatKit clients parse."""
+"""The error shapes. Raise one of these anywhere; the API's edge turns it into the envelope that clients parse."""
 
 from __future__ import annotations
 

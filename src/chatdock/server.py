@@ -14,8 +14,7 @@ import uvicorn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fastapi import FastAPI
-
+    from chatdock.api.edge import Edge
     from chatdock.settings import Settings
 
 log = structlog.get_logger("chatdock.server")
@@ -27,7 +26,7 @@ BACKLOG = 2048
 class Server(uvicorn.Server):
     """uvicorn, except that SIGTERM first lets live runs finish while new work gets 503."""
 
-    def __init__(self, app: FastAPI, settings: Settings, host: str, port: int) -> None:
+    def __init__(self, app: Edge, settings: Settings, host: str, port: int) -> None:
         config = uvicorn.Config(
             app,
             host=host,
@@ -37,6 +36,7 @@ class Server(uvicorn.Server):
             lifespan="on",
             backlog=BACKLOG,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
         super().__init__(config)
@@ -64,9 +64,9 @@ class Server(uvicorn.Server):
         self._draining = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        log.info("draining", live_runs=self._app.state.world.engine.live_runs)
+        log.info("draining", live_runs=self._app.world.engine.live_runs)
         try:
-            await self._app.state.world.engine.drain()
+            await self._app.world.engine.drain()
         finally:
             self.should_exit = True
 
@@ -84,7 +84,7 @@ def listen(host: str, port: int, settings: Settings) -> socket.socket:
     return listener
 
 
-def serve(app: FastAPI, settings: Settings, listener: socket.socket, host: str, port: int) -> None:
+def serve(app: Edge, settings: Settings, listener: socket.socket, host: str, port: int) -> None:
     """Serve until stopped."""
     server = Server(app, settings, host, port)
     with contextlib.suppress(KeyboardInterrupt):

@@ -16,66 +16,72 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHATDOCK_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(
-        "sqlite:///./chatdock.db",
+        default="sqlite:///./chatdock.db",
         description="Where everything is stored. `sqlite:///relative` or `sqlite:////absolute`.",
     )
     api_keys: CommaSeparated = Field(
-        (),
+        default=(),
         description="API keys of the project `default`, comma-separated: for containers and tests. "
         "Keys made by `chatdock keys create` work beside them.",
         repr=False,
     )
     allowed_origins: CommaSeparated = Field(
-        (),
+        default=(),
         description="Origins whose pages may call the conversation and file endpoints, comma-separated and exact: "
         "`https://app.example.com`. The server's own origin needs no entry.",
     )
     on_disconnect: Literal["continue", "cancel"] = Field(
-        "continue",
+        default="continue",
         description="What becomes of a run whose client went away: it goes on, or it is cancelled "
         "(for clients whose Stop button only drops the connection).",
     )
     multitask_strategy: Literal["reject", "interrupt", "enqueue"] = Field(
-        "reject",
+        default="reject",
         description="A second message while a run of the thread is live: refused with 409, "
         "or the live run is cancelled first, or the message waits for its turn.",
     )
     session_seconds: int = Field(
-        600, ge=1, description="How long a client secret lives when the request names no `expires_after`, in seconds."
+        default=600,
+        ge=1,
+        description="How long a client secret lives when the request names no `expires_after`, in seconds.",
     )
     session_max_seconds: int = Field(
-        600, ge=1, description="The longest `expires_after.seconds` that a request may ask for."
+        default=600, ge=1, description="The longest `expires_after.seconds` that a request may ask for."
     )
     session_requests_per_minute: int = Field(
-        10, ge=1, description="`max_requests_per_1_minute` of a session that names none."
+        default=10, ge=1, description="`max_requests_per_1_minute` of a session that names none."
     )
-    run_time_limit: float = Field(600, gt=0, description="Wall time that one run may take, in seconds.")
+    run_time_limit: float = Field(default=600, gt=0, description="Wall time that one run may take, in seconds.")
     run_retention: float = Field(
-        600,
+        default=600,
         ge=0,
         description="How long after its end the events of a run can still be replayed, in seconds. "
         "The thread's items stay for good.",
     )
     lease: float = Field(
-        10, gt=0, description="How long a silent server keeps its runs before another one may end them, in seconds."
+        default=10,
+        gt=0,
+        description="How long a silent server keeps its runs before another one may end them, in seconds.",
     )
     sweep_interval: float = Field(
-        2, gt=0, description="How often runs without an owner and expired records are looked for, in seconds."
+        default=2, gt=0, description="How often runs without an owner and expired records are looked for, in seconds."
     )
-    keepalive: float = Field(15, gt=0, description="Silence on a stream after which a comment is sent, in seconds.")
+    keepalive: float = Field(
+        default=15, gt=0, description="Silence on a stream after which a comment is sent, in seconds."
+    )
     slow_reader_timeout: float = Field(
-        30, gt=0, description="A reader that takes nothing for so long is cut off, in seconds. The run goes on."
+        default=30, gt=0, description="A reader that takes nothing for so long is cut off, in seconds. The run goes on."
     )
     drain_timeout: float = Field(
-        6, ge=0, description="After SIGTERM: how long live runs may go on before they are ended, in seconds."
+        default=6, ge=0, description="After SIGTERM: how long live runs may go on before they are ended, in seconds."
     )
     model_api: Literal["auto", "responses", "chat_completions"] = Field(
-        "auto",
+        default="auto",
         description="Which API of the model endpoint agents use: `auto` means Responses at OpenAI and Chat Completions "
         "elsewhere.",
     )
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="The largest request body, in bytes.")
-    max_json_depth: int = Field(64, ge=8, description="How deep a request's JSON may be nested.")
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
+    max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
 
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod

@@ -13,6 +13,12 @@ import httpx
 Json = dict[str, Any]
 TIMEOUT = 30.0
 
+CANARY = "canaryQ7xN3kVw0Zp5Ls8"
+"""Lies in every chat's state variables, and wherever tests plant it: hidden context, metadata, failures. No client may see it."""
+
+LEAKS: list[str] = []
+"""What showed the canary to a client; the suite fails when anything stands here."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -45,6 +51,57 @@ class ApiFailure(Exception):
         super().__init__(f"{self.status} {self.error}")
 
 
+class Leak(AssertionError):
+    """A client was shown what is hidden."""
+
+
+class Watched(httpx.BaseTransport):
+    """Looks for the canary in every byte that a client receives."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._transport = transport or httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """A response whose headers were searched, and whose body is searched as it comes."""
+        response = self._transport.handle_request(request)
+        where = f"{request.method} {request.url.path} {request.read()[:200]!r}"
+        look_for_canary(b"\n".join(name + b": " + value for name, value in response.headers.raw), where)
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=_WatchedStream(response.stream, where),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+class _WatchedStream(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream, where: str) -> None:
+        self._stream = stream
+        self._where = where
+
+    def __iter__(self) -> Iterator[bytes]:
+        kept = b""
+        for chunk in self._stream:
+            look_for_canary(kept + chunk, self._where)
+            kept = (kept + chunk)[1 - len(CANARY) :]
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def look_for_canary(received: bytes, where: str) -> None:
+    """`Leak` when the canary is in what a client received."""
+    if CANARY.encode() in received:
+        LEAKS.append(where)
+        raise Leak(f"what is hidden was shown to a client: {where}")
+
+
 class Backend:
     """Calls REST with an API key."""
 
@@ -72,7 +129,8 @@ class Backend:
         return json_of(self.http.post("/v1/chatkit/sessions", json=body))
 
     def chat(self, user: str = "user_1", workflow: str = "wf_test", **members: Any) -> Chat:
-        """A user's client with a session of its own."""
+        """A user's client with a session of its own, whose state variables hold the canary unless others are given."""
+        members.setdefault("workflow_members", {"state_variables": {"canary": CANARY}})
         return self.chat_with(self.session(user, workflow, **members)["client_secret"])
 
     def chat_with(self, secret: str) -> Chat:
@@ -95,7 +153,9 @@ class Chat:
 
     def __init__(self, url: str, secret: str) -> None:
         self.secret = secret
-        self.http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {secret}"}, timeout=TIMEOUT)
+        self.http = httpx.Client(
+            base_url=url, headers={"authorization": f"Bearer {secret}"}, timeout=TIMEOUT, transport=Watched()
+        )
 
     def post(self, operation: str, params: Json | None = None, **options: Any) -> httpx.Response:
         """The raw response."""

@@ -57,8 +57,7 @@ class ThreadServer:
     @property
     def world(self) -> World:
         """What the server holds."""
-        world: World = self.app.state.world
-        return world
+        return self.app.world
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the server's loop and wait for it."""
@@ -100,7 +99,7 @@ class ThreadServer:
 def serving(
     tmp_path: Path, workflows: Iterable[Workflow], *, demo: bool = False, **settings: Any
 ) -> Iterator[ThreadServer]:
-    """A running server whose database lies in `tmp_path`; called again with the same path it finds the same database."""
+    """A running server whose database lies in `tmp_path`; the same path again finds the same database."""
     values: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path}/chatdock.db", "api_keys": (API_KEY,), **settings}
     server = ThreadServer(Settings(**values), workflows, demo=demo)
     server.start()

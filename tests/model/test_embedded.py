@@ -30,9 +30,9 @@ DEADLINE = 30.0
 
 @pytest.fixture(scope="module")
 async def model(model_file: Path) -> AsyncIterator[EmbeddedModel]:
-    running = await EmbeddedModel.start(model_file)
-    yield running
-    await running.stop()
+    started = await EmbeddedModel.start(model_file)
+    yield started
+    await started.stop()
 
 
 @pytest.fixture
@@ -55,8 +55,16 @@ def gone(pid: int) -> bool:
         return True
 
 
-def children() -> list[Any]:
-    return [child for child in psutil.Process().children() if "serve_gguf.py" in " ".join(child.cmdline())]
+def running() -> set[int]:
+    """Ids of the model processes of this test run."""
+    found = set()
+    for child in psutil.Process().children():
+        try:
+            if any("serve_gguf.py" in word for word in child.cmdline()):
+                found.add(int(child.pid))
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
 
 
 def asked(text: str) -> list[Any]:
@@ -183,12 +191,13 @@ async def test_stop_while_it_is_being_started_again_leaves_no_process(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "FIRST_DELAY", 0.01)
-    before = {child.pid for child in children()}
+    before = running()
     model = await EmbeddedModel.start(model_file)
-    psutil.Process(model.pid).kill()
-    await until(lambda: bool({child.pid for child in children()} - before - {model.pid}))
+    first = model.pid
+    psutil.Process(first).kill()
+    await until(lambda: bool(running() - before - {first}))
     await model.stop()
-    assert {child.pid for child in children()} == before
+    assert running() == before
 
 
 async def test_a_file_that_is_no_model_says_why(tmp_path: Path) -> None:
@@ -204,20 +213,20 @@ async def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_deadline_that_passes_leaves_no_process(model_file: Path) -> None:
-    before = {child.pid for child in children()}
+    before = running()
     with pytest.raises(ModelError, match=r"not ready after 0\.01 seconds"):
         await EmbeddedModel.start(model_file, timeout=0.01)
-    assert {child.pid for child in children()} == before
+    assert running() == before
 
 
 async def test_a_cancelled_start_leaves_no_process(model_file: Path) -> None:
-    before = {child.pid for child in children()}
+    before = running()
     starting = asyncio.create_task(EmbeddedModel.start(model_file))
-    await until(lambda: {child.pid for child in children()} > before)
+    await until(lambda: running() > before)
     starting.cancel()
     await asyncio.wait([starting])
     assert starting.cancelled()
-    assert {child.pid for child in children()} == before
+    assert running() == before
 
 
 async def test_the_model_ends_with_a_parent_that_was_killed(model_file: Path) -> None:

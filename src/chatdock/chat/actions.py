@@ -72,11 +72,14 @@ class Actions:
             item=sender,
             state={**orjson.loads(row["state"]), **variables},
         )
-        before, state = turn.thread.model_copy(deep=True), orjson.dumps(turn.state)
+        before, state = turn.thread.model_dump_json(), orjson.dumps(turn.state)
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
                 item = await workflow.on_sync_action(turn)
-            changes = thread_changes(before, turn.thread) + state_change(turn.thread.id, turn.state, state)[1]
+            changes = [
+                *thread_changes(before, turn.thread),
+                *state_change(turn.thread.id, turn.state, state)[1],
+            ]
             if item is not None:
                 corrected = {"thread_id": turn.thread.id, "created_at": item.created_at.astimezone(UTC)}
                 item = item.model_copy(update=corrected)

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits behind a typed prefix, with a checksum so that scanners can tell a real one. Only a hash is kept."""
+"""API keys: 256 random bits behind a typed prefix, with a checksum for scanners. Only a hash of one is kept."""
 
 from __future__ import annotations
 

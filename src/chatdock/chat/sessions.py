@@ -84,8 +84,8 @@ class Sessions:
     ) -> rest.Session:
         """A new session with its client secret, which is shown this once.
 
-        The same `idempotency_key` with the same request returns the same session and the same secret: the secret is then
-        derived from the API key, which is not stored, so that a copy of the database does not hold it.
+        The same `idempotency_key` with the same request returns the same session and secret: it is then derived
+        from the API key, which is not stored, so that a copy of the database does not hold it.
         """
         if wanted.workflow.id not in self._registry:
             raise NotFound("Workflow", wanted.workflow.id, param="workflow.id")

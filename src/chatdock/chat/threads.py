@@ -47,7 +47,7 @@ class Threads:
 
         rows, has_more = _cut(await self._database.read(load), limit, from_start=before is not None and after is None)
         data = [_rest_thread(row) for row in rows]
-        return rest.ThreadList(data=data, **_bounds(data), has_more=has_more)
+        return rest.ThreadList(data=data, first_id=_first(data), last_id=_first(data[::-1]), has_more=has_more)
 
     async def rest_thread(self, scope: Scope, thread_id: str) -> rest.Thread:
         """One thread."""
@@ -72,7 +72,7 @@ class Threads:
 
         rows, has_more = _cut(await self._database.read(load), limit, from_start=before is not None and after is None)
         data = [rest.item_from_wire(orjson.loads(row["data"])) for row in rows]
-        return rest.ItemList(data=data, **_bounds(data), has_more=has_more)
+        return rest.ItemList(data=data, first_id=_first(data), last_id=_first(data[::-1]), has_more=has_more)
 
     async def delete(self, scope: Scope, thread_id: str) -> None:
         """Delete a thread with everything in it; a live run of it ends."""
@@ -181,8 +181,8 @@ def _cut(rows: Sequence[Row], limit: int, *, from_start: bool) -> tuple[Sequence
     return (rows[len(rows) - limit :] if from_start else rows[:limit]), True
 
 
-def _bounds(data: Sequence[Any]) -> dict[str, str | None]:
-    return {"first_id": data[0].id if data else None, "last_id": data[-1].id if data else None}
+def _first(data: Sequence[rest.Thread] | Sequence[rest.Item]) -> str | None:
+    return data[0].id if data else None
 
 
 def _rest_thread(row: Row) -> rest.Thread:

@@ -1,8 +1,8 @@
 """Frames: events as the bytes of a server-sent event stream.
 
-A frame is `id: <run id>:<sequence>`, `data: {json}` and a blank line; JSON holds no raw line break, so a blank line always
-ends a frame. The last frame of a run is a comment with its outcome (`: completed`), which stock clients skip and which
-tells ours that the stream ended rather than broke.
+A frame is `id: <run id>:<sequence>`, `data: {json}` and a blank line; JSON holds no raw line break, so a blank line
+always ends a frame. The last frame of a run is a comment with its outcome (`: completed`), which stock clients skip and
+which tells ours that the stream ended rather than broke.
 """
 
 from __future__ import annotations

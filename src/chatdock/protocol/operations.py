@@ -1,7 +1,7 @@
 """The operations of the conversation endpoint: chatkit's request types, read as leniently as published clients need.
 
-Published clients leave out `quoted_text`, `attachments` and `inference_options`, send `null` for objects and ask for very
-large pages; all of these mean the default. Two operations are ours: `threads.resume` and `threads.cancel`.
+Published clients leave out `quoted_text`, `attachments` and `inference_options`, send `null` for objects and ask for
+very large pages; all of these mean the default. Two operations are ours: `threads.resume` and `threads.cancel`.
 """
 
 from __future__ import annotations

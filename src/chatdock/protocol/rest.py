@@ -26,7 +26,7 @@ class ExpiresAfterParam(_Param):
 class RateLimitsParam(_Param):
     """Request limits of a session."""
 
-    max_requests_per_1_minute: StrictInt | None = Field(None, ge=1, le=1_000_000_000)
+    max_requests_per_1_minute: StrictInt | None = Field(default=None, ge=1, le=1_000_000_000)
 
 
 class TracingParam(_Param):
@@ -40,7 +40,7 @@ class WorkflowParam(_Param):
 
     id: str = Field(min_length=1, max_length=256)
     version: Annotated[str, StringConstraints(max_length=256)] | None = None
-    state_variables: dict[StateKey, StateValue] | None = Field(None, max_length=64)
+    state_variables: dict[StateKey, StateValue] | None = Field(default=None, max_length=64)
     tracing: TracingParam | None = None
 
 
@@ -54,15 +54,15 @@ class FileUploadParam(_Param):
     """Uploads."""
 
     enabled: StrictBool | None = None
-    max_file_size: StrictInt | None = Field(None, ge=1, le=512, description="Megabytes.")
-    max_files: StrictInt | None = Field(None, ge=1, le=1_000_000)
+    max_file_size: StrictInt | None = Field(default=None, ge=1, le=512, description="Megabytes.")
+    max_files: StrictInt | None = Field(default=None, ge=1, le=1_000_000)
 
 
 class HistoryParam(_Param):
     """Which earlier threads the session's user can open."""
 
     enabled: StrictBool | None = None
-    recent_threads: StrictInt | None = Field(None, ge=1, le=1_000_000_000)
+    recent_threads: StrictInt | None = Field(default=None, ge=1, le=1_000_000_000)
 
 
 class ConfigurationParam(_Param):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from chatkit.types import ThreadMetadata
 
-from chatdock.protocol import frames
 from chatdock.storage import items, threads
 from chatdock.workflows.registry import WorkflowError
 
@@ -16,44 +15,52 @@ if TYPE_CHECKING:
     from chatdock.storage.database import Op
 
 
-def thread_changes(before: ThreadMetadata, after: ThreadMetadata, *, made_title: str | None = None) -> list[Op[Any]]:
-    """The operations that store the difference.
+def thread_changes(before: str, thread: ThreadMetadata, *, made_title: str | None = None) -> list[Op[Any]]:
+    """The operations that store how a thread differs from `before`, which is its `model_dump_json()` of then.
 
     `made_title` is a title that was made automatically: it never replaces one that the user gave meanwhile.
-    `WorkflowError` when `after` cannot be stored; it is then as `before` again.
+    `WorkflowError` when the thread cannot be stored; it is then as before again.
     """
+    was = ThreadMetadata.model_validate_json(before)
     try:
-        if (after.id, after.created_at) != (before.id, before.created_at):
+        if (thread.id, thread.created_at) != (was.id, was.created_at):
             raise ValueError("its id and created_at are fixed")
-        frames.thread_json(after)
-        metadata = orjson.dumps(after.metadata).decode()
+        ThreadMetadata.model_validate_json(thread.model_dump_json())
     except (ValueError, TypeError) as error:
         for name in ThreadMetadata.model_fields:
-            setattr(after, name, getattr(before, name))
+            setattr(thread, name, getattr(was, name))
         raise WorkflowError(f"a workflow changed its thread in a way that cannot be stored: {error}") from error
     changes: list[Op[Any]] = []
-    if after.title != before.title:
-        if made_title is not None and after.title == made_title:
-            changes.append(partial(threads.set_title_once, thread_id=after.id, title=made_title))
+    if thread.title != was.title:
+        if made_title is not None and thread.title == made_title:
+            changes.append(partial(threads.set_title_once, thread_id=thread.id, title=made_title))
         else:
-            changes.append(partial(threads.rename, thread_id=after.id, title=after.title))
-    if after != before.model_copy(update={"title": after.title}):
-        domains = after.allowed_image_domains
+            changes.append(partial(threads.rename, thread_id=thread.id, title=thread.title))
+    if thread != was.model_copy(update={"title": thread.title}):
+        domains = thread.allowed_image_domains
         changes.append(
             partial(
                 threads.save,
-                thread_id=after.id,
-                status=after.status.type,
-                reason=getattr(after.status, "reason", None),
+                thread_id=thread.id,
+                status=thread.status.type,
+                reason=getattr(thread.status, "reason", None),
                 domains=None if domains is None else orjson.dumps(domains).decode(),
-                metadata=metadata,
+                metadata=orjson.dumps(thread.metadata).decode(),
             )
         )
     return changes
 
 
+def thread_differs(before: str, thread: ThreadMetadata) -> bool:
+    """Whether a thread is not as `before` any more. Comparing JSON costs a twentieth of keeping a deep copy."""
+    try:
+        return thread.model_dump_json() != before
+    except (ValueError, TypeError):
+        return True  # what cannot be JSON is for `thread_changes` to refuse
+
+
 def state_change(thread_id: str, state: dict[str, Any], before: bytes) -> tuple[bytes, list[Op[Any]]]:
-    """The state as JSON, and the operation that stores it if it is not as `before`; `WorkflowError` when it is no JSON."""
+    """The state as JSON, and the operation that stores it if it changed; `WorkflowError` when it is no JSON."""
     try:
         after = orjson.dumps(state)
     except TypeError as error:

@@ -1,7 +1,7 @@
 """The engine: starts runs, keeps their leases, ends those that lost their owner.
 
-A run is executed by whoever holds its lease. `begin` is the way in for a run that was just accepted here, `claim` for one
-that waited; recovery ends orphans through the same conditional updates that everybody uses.
+A run is executed by whoever holds its lease. `begin` is the way in for a run that was just accepted here, `_claim` for
+one that waited; recovery ends orphans through the same conditional updates that everybody uses.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ class Execution:
         """Returns the message of an `error` event that the workflow yielded, which ends its turn."""
         async with aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
-                if type(event) is str:
+                if isinstance(event, str):
                     recorder.text(event)
                 else:
                     recorder.event(event)
@@ -197,7 +197,8 @@ class Execution:
                         return event.message or str(event.code)
                     if isinstance(event, ThreadItemDoneEvent) and _pending_call(event):
                         return None
-                await recorder.room()
+                if recorder.full:
+                    await recorder.room()
                 if self._stopped:
                     raise asyncio.CancelledError
         return None

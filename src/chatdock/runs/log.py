@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from chatdock.protocol.frames import KEEP_ALIVE, split
 from chatdock.storage import runs
@@ -154,27 +154,24 @@ class Follower:
                     yield stored
                 if progressed or live:
                     continue
-                async for comment in self._wait_elsewhere():
-                    yield comment
-                if self._closed:
+                state = await self._look_elsewhere()
+                if state == "ended":
                     return
+                if state == "silent":
+                    yield KEEP_ALIVE
 
-    async def _wait_elsewhere(self) -> AsyncIterator[bytes]:
-        """Wait for frames of a run that another process executes; closes this follower when it has ended."""
-        silence = 0.0
-        while not self._closed:
+    async def _look_elsewhere(self) -> Literal["more", "silent", "ended"]:
+        """Look for frames of a run that another process executes, for at most `keepalive` seconds."""
+        for _ in range(max(1, round(self._keepalive / POLL_SECONDS))):
             run = await self._database.read(lambda tx: runs.by_id(tx, self.run_id))
-            if run is None or run["last_sequence"] > self._position or self._log.live(self.run_id):
-                self._closed = run is None
-                return
+            if run is None or self._closed:
+                return "ended"
+            if run["last_sequence"] > self._position or self._log.live(self.run_id):
+                return "more"
             if run["status"] in runs.ENDED:
-                self._closed = True
-                return
+                return "ended"
             await asyncio.sleep(POLL_SECONDS)
-            silence += POLL_SECONDS
-            if silence >= self._keepalive:
-                silence = 0.0
-                yield KEEP_ALIVE
+        return "silent"
 
 
 def _above(first: int, data: bytes, after: int) -> bytes:

@@ -17,7 +17,7 @@ from chatkit import types
 from chatdock.protocol import frames, ids
 from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
-from chatdock.runs.changes import item_change, state_change, thread_changes
+from chatdock.runs.changes import item_change, state_change, thread_changes, thread_differs
 from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs
 from chatdock.workflows.registry import WorkflowError
@@ -80,7 +80,7 @@ class Recorder:
         self._hidden: set[str] = set()
         self._fake_id = ""
         self._made_title: str | None = None
-        self._thread = turn.thread.model_copy(deep=True)
+        self._thread = turn.thread.model_dump_json()
         self._state = orjson.dumps(turn.state)
         self._flushing: asyncio.Task[None] | None = None
         self._scheduled = False
@@ -160,12 +160,16 @@ class Recorder:
         self._changes.append(change)
         self._schedule()
 
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be stored that the workflow has to wait for it."""
+        return len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
+
     async def room(self) -> None:
-        """Wait while too much is waiting to be stored."""
-        if len(self._payloads) >= MAX_PENDING or len(self._deltas) >= MAX_PENDING:
-            self._begin_flush()
-            if self._flushing is not None:
-                await asyncio.shield(self._flushing)
+        """Wait until what is pending has been stored."""
+        self._begin_flush()
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
 
     async def keep_partial(self) -> None:
         """Finish what was begun: a message keeps the text it has, anything else unfinished is removed."""
@@ -198,7 +202,7 @@ class Recorder:
         self._changes.append(item_change(note.thread_id, note.id, note.type, frames.dump(note)))
 
     async def end(self, outcome: str, *, error: str | None = None) -> None:
-        """Store what is left and the outcome, in one commit, and show it. `Fenced` when the run is not ours any more."""
+        """Store what is left and the outcome in one commit, and show it. `Fenced` when the run is not ours any more."""
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
         if self._broken is not None:
@@ -258,7 +262,7 @@ class Recorder:
 
     async def _flush(self) -> None:
         try:
-            while self._payloads or self._deltas or self._changes or self._turn.thread != self._thread:
+            while self._payloads or self._deltas or self._changes or thread_differs(self._thread, self._turn.thread):
                 first, last, data, changes = self._take()
 
                 async def append(
@@ -355,9 +359,9 @@ class Recorder:
 
     def _notice_thread_changes(self) -> None:
         thread = self._turn.thread
-        if thread != self._thread:
+        if thread_differs(self._thread, thread):
             self._changes += thread_changes(self._thread, thread, made_title=self._made_title)
-            self._thread = thread.model_copy(deep=True)
+            self._thread = thread.model_dump_json()
             self._payloads.append(frames.thread_event("thread.updated", thread))
 
     def _answer(self) -> None:

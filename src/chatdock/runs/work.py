@@ -16,6 +16,7 @@ from chatkit.types import (
     StructuredInputItem,
     ThreadItem,
     ThreadMetadata,
+    ThreadStatus,
     UserMessageItem,
     WidgetItem,
 )
@@ -60,9 +61,11 @@ class Work:
 def thread_from_row(row: Row) -> ThreadMetadata:
     """A stored thread as chatkit's type, its metadata included."""
     reason = row["status_reason"]
-    status = {"locked": LockedStatus(reason=reason), "closed": ClosedStatus(reason=reason)}.get(
-        row["status"], ActiveStatus()
-    )
+    status: ThreadStatus = ActiveStatus()
+    if row["status"] == "locked":
+        status = LockedStatus(reason=reason)
+    elif row["status"] == "closed":
+        status = ClosedStatus(reason=reason)
     domains = row["allowed_image_domains"]
     return ThreadMetadata(
         id=row["id"],

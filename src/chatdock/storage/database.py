@@ -1,7 +1,7 @@
 """The database as the rest of the house sees it: transactions to write in, transactions to read in.
 
-An operation is `async def op(tx)`; it awaits nothing but its transaction. So the same operation runs on SQLite, where the
-writer thread drives it to its end without ever suspending, and on a server that answers over a socket.
+An operation is `async def op(tx)`; it awaits nothing but its transaction. So the same operation runs on SQLite, where
+the writer thread drives it to its end without ever suspending, and on a server that answers over a socket.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ async def page(
 ) -> Sequence[Row]:
     """At most `count` items beyond the rows given as cursors, in `order`.
 
-    `only`: `all`, `visible` (to the thread's user) or `rest` (that have a REST shape). Pages are filled past the others.
+    `only`: `all`, `visible` (to the thread's user) or `rest` (with a REST shape). Pages are filled past the others.
     """
     cursors = {name: row["position"] for name, row in (("after", after), ("before", before)) if row is not None}
     statement = _page(order, after is not None, before is not None, only)

@@ -107,7 +107,7 @@ class SqliteDatabase:
     @classmethod
     async def open(cls, url: URL) -> SqliteDatabase:
         """Open the file, create or upgrade its tables, start the writer."""
-        path = Path(url.database or "").resolve()
+        path = Path.cwd() / (url.database or "")
         await asyncio.to_thread(prepare, path)
         database = cls(path, _take_lock(path))
         database._writer.start()

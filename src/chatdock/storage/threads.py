@@ -21,8 +21,8 @@ Order = Literal["asc", "desc"]
 class Scope:
     """Whose threads: every query on threads takes one.
 
-    `user_id` None means all users of the project. `session_id` with `recent` None means the session's own threads alone;
-    with a number, the user's newest so many and the session's own.
+    `user_id` None means all users of the project. `session_id` with `recent` None means the session's own threads
+    alone; with a number, the user's newest so many and the session's own.
     """
 
     project_id: str

@@ -24,10 +24,18 @@ Title = Callable[[Turn], Awaitable[str | None]] | Callable[[Turn], str | None]
 class Adapter(Protocol):
     """What makes one kind of thing answer turns."""
 
-    title: Title
-    needs_model: bool
+    @property
+    def title(self) -> Title:
+        """Names a thread whose workflow has no titler of its own."""
+        ...
 
-    def respond(self, turn: Turn) -> AsyncIterator[Emitted]:
+    @property
+    def needs_model(self) -> bool:
+        """Whether it is answered by the configured model endpoint."""
+        ...
+
+    @property
+    def respond(self) -> Respond:
         """Answer a message, a tool's output or structured input."""
         ...
 
@@ -90,8 +98,8 @@ _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=
 def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
-    Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no stop
-    button. The newest registration of an id answers sessions that name no version.
+    Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no
+    stop button. The newest registration of an id answers sessions that name no version.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")

@@ -83,11 +83,11 @@ async def hostile(turn: Turn, given: Arguments) -> AsyncGenerator[Emitted, None]
     link = documents.HOSTILE_URLS[0]
     markup = f"<img src=x onerror='window.{documents.HOSTILE_MARK}=1'>"
     yield NoticeEvent(level="danger", title=markup, message=f"{markup} [link]({link})")
-    sources = [
+    links = [
         Annotation(source=URLSource(title=f"{markup} {url}", url=url, attribution=markup), index=4)
         for url in documents.HOSTILE_URLS
     ]
-    content = AssistantMessageContent(text="Text with hostile sources.", annotations=sources)
+    content = AssistantMessageContent(text="Text with hostile sources.", annotations=links)
     yield ThreadItemDoneEvent(item=_message(turn, content))
     yield shown(turn, HOSTILE_WIDGET)
 
@@ -96,8 +96,7 @@ async def long(turn: Turn, given: Arguments) -> AsyncGenerator[Emitted, None]:
     """So many kilobytes, in numbered lines of 64 characters."""
     pace = given.pace(0)
     for kilobyte in range(int(given.number(64, MAX_KILOBYTES, "kilobytes"))):
-        lines = (f"{kilobyte * 16 + n + 1:>6} ".ljust(62, "·").encode("ascii", "replace").decode() for n in range(16))
-        yield "".join(f"{line} \n" for line in lines)
+        yield "".join(f"{kilobyte * 16 + n + 1:>6} ".ljust(62, ".") + " \n" for n in range(16))
         await pause(pace)
 
 
@@ -119,27 +118,38 @@ async def slow(turn: Turn, given: Arguments) -> AsyncGenerator[Emitted, None]:
     yield f"That took {seconds:g} seconds."
 
 
-async def annotations(turn: Turn, given: Arguments) -> AsyncGenerator[Emitted, None]:
+async def sources(turn: Turn, given: Arguments) -> AsyncGenerator[Emitted, None]:
     """A message whose sources arrive one by one: files, links and entities, two of them at one place."""
     pace = given.pace(0.1)
     said = "The report counts nine ships. The tide table agrees. The harbour master signed both."
     first, second, third = (said.index(".", start) for start in (0, 30, 55))
+    file = FileSource(title="Ships in port", filename="ships-2026.pdf", description="Page 4", group="Reports")
+    link = URLSource(
+        title="Arrivals",
+        url="https://example.com/arrivals",
+        attribution="example.com",
+        description="Every arrival of the year",
+        timestamp="2026-02-01",
+        group="Web",
+    )
+    person = EntitySource(
+        title="Ada Berg",
+        id="person_7",
+        icon="profile",
+        label="Harbour master",
+        inline_label="Ada Berg",
+        interactive=True,
+        data={"role": "harbour master"},
+        group="People",
+    )
     found = [
-        Annotation(index=first, source=FileSource(
-            title="Ships in port", filename="ships-2026.pdf", description="Page 4", timestamp="2026-01-31", group="Reports"
-        )),
-        Annotation(index=first, source=URLSource(
-            title="Arrivals", url="https://example.com/arrivals", attribution="example.com", group="Web",
-            description="Every arrival of the year", timestamp="2026-02-01"
-        )),
+        Annotation(index=first, source=file),
+        Annotation(index=first, source=link),
         Annotation(index=second, source=URLSource(title="Tide table", url="https://example.com/tides")),
-        Annotation(index=third, source=EntitySource(
-            title="Ada Berg", id="person_7", icon="profile", label="Harbour master", inline_label="Ada Berg",
-            interactive=True, data={"role": "harbour master"}, group="People"
-        )),
+        Annotation(index=third, source=person),
         Annotation(index=third, source=EntitySource(title="Office", id="place_1", icon="map-pin")),
-        Annotation(source=FileSource(title="Whole file", filename="tides.csv")),
-    ]  # fmt: skip
+        Annotation(source=FileSource(title="Whole file", filename="tides.csv", timestamp="2026-01-31")),
+    ]
     item = _message(turn)
     yield ThreadItemAddedEvent(item=item)
     opened = AssistantMessageContentPartAdded(content_index=0, content=AssistantMessageContent(text=""))

@@ -1,0 +1,67 @@
+# Each target works from a fresh clone: it makes .venv and installs what it needs into it, once.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help install serve test test-quick check format docs bench clean chromium
+
+help:
+	@echo "make serve       a chat at http://localhost:$(PORT), with a model that runs here"
+	@echo "make test        every test; needs Chromium"
+	@echo "make test-quick  the tests that take seconds"
+	@echo "make check       lint, formatting, types"
+	@echo "make bench       speed, beside chatkit-python's own server"
+
+install: .venv/dev
+
+serve: .venv/run
+	@$(BIN)/chatdock model pull
+	@exec $(BIN)/chatdock serve --demo --host $(HOST) --port $(PORT)
+
+test: .venv/dev chromium
+	$(BIN)/python -m pytest
+
+test-quick: .venv/dev
+	$(BIN)/python -m pytest -m "not slow"
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate_configuration.py --check
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python docs/generate_configuration.py
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv tests/node/node_modules
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Chatdock needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+
+.venv/run: pyproject.toml | .venv/bin/python
+	$(PIP) install --editable '.[local]'
+	@touch $@
+
+.venv/dev: pyproject.toml | .venv/bin/python
+	$(PIP) install --editable '.[local]' --group dev
+	@touch $@ .venv/run
+
+chromium:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; \
+	else echo "The browser tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi

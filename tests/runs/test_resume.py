@@ -1,0 +1,197 @@
+"""Whoever reconnects with the id of the last frame ends with the same events, once each and in order."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.harness.client import ApiFailure, Chat, Turn
+from tests.harness.server import ThreadServer, serving
+from tests.runs.recording import played
+from tests.runs.stage import Stage
+from tests.runs.wire import Reader, Wire, complete, frames_in, last_id, resuming
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def recorded(server: ThreadServer, stage: Stage) -> tuple[Chat, Turn, bytes]:
+    """A turn that has ended: its user, its frames, its bytes."""
+    chat = server.backend.chat("recorder")
+    reader = [reader for reader, _ in played(chat, stage, "recorded")][-1]
+    assert reader.turn.outcome == "completed"
+    assert len(reader.frames) > 35
+    return chat, reader.turn, reader.received
+
+
+def test_a_client_that_is_cut_after_any_event_sees_the_rest_live(chat: Chat, stage: Stage, text: str) -> None:
+    followers: list[tuple[int, Reader]] = []
+    whole: Reader | None = None
+    for number, (reader, frame) in enumerate(played(chat, stage, text), 1):
+        whole = reader
+        if frame.id:
+            followers.append((number, resuming(chat, reader.turn.thread_id, frame.id)))
+    assert whole is not None
+    assert len(followers) == len(whole.frames) - 1
+    for number, follower in followers:
+        assert follower.wait().frames == whole.frames[number:]
+
+
+def test_a_client_that_is_cut_after_every_event_sees_every_event_once(chat: Chat, stage: Stage, text: str) -> None:
+    pieces: list[bytes] = []
+    whole = None
+    for reader, frame in played(chat, stage, text):
+        whole = reader
+        if frame.id is None:
+            continue
+        first = f"{frame.run_id}:0"
+        after = last_id(b"".join(pieces)) or first
+        with Wire(chat, "threads.resume", thread_id=reader.turn.thread_id, starting_after=after) as cut:
+            while last_id(cut.received) != frame.id:
+                assert cut.read_some()
+            pieces.append(cut.received)
+    assert whole is not None
+    with Wire(chat, "threads.resume", thread_id=whole.turn.thread_id, starting_after=last_id(b"".join(pieces))) as end:
+        pieces.append(end.rest())
+    assert b"".join(pieces) == whole.received
+
+
+def test_a_client_that_is_cut_at_any_byte_of_a_live_stream_sees_every_event_once(
+    chat: Chat, stage: Stage, text: str
+) -> None:
+    chance = random.Random(7)
+    cuts: list[bytes] = []
+    whole = None
+    for reader, frame in played(chat, stage, text):
+        whole = reader
+        if frame.id is None or frame.sequence < 4:
+            continue
+        size = chance.randrange(1, len(reader.received) + 1)
+        with Wire(chat, "threads.resume", thread_id=reader.turn.thread_id, starting_after=f"{frame.run_id}:0") as cut:
+            cuts.append(cut.read(size))
+    assert whole is not None
+    for cut in cuts:
+        assert whole.received.startswith(cut)
+        after = last_id(cut) or f"{whole.turn.run_id}:0"
+        with Wire(chat, "threads.resume", thread_id=whole.turn.thread_id, starting_after=after) as again:
+            assert complete(cut) + again.rest() == whole.received
+
+
+def test_a_client_that_is_cut_at_any_byte_sees_every_event_once_after_the_run_has_ended(
+    recorded: tuple[Chat, Turn, bytes],
+) -> None:
+    chat, turn, whole = recorded
+    for size in range(1, len(whole), 17):
+        with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=f"{turn.run_id}:0") as cut:
+            kept = complete(cut.read(size))
+        after = last_id(kept) or f"{turn.run_id}:0"
+        with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=after) as again:
+            assert kept + again.rest() == whole, f"cut after {size} bytes"
+
+
+def test_last_event_id_says_the_same_as_starting_after(recorded: tuple[Chat, Turn, bytes]) -> None:
+    chat, turn, _ = recorded
+    for number, frame in enumerate(turn.frames[:-1], 1):
+        assert frame.id is not None
+        rest = chat.stream("threads.resume", headers={"last-event-id": frame.id}, thread_id=turn.thread_id)
+        assert rest == turn.frames[number:]
+
+
+def test_a_run_can_be_resumed_from_every_event_after_a_restart(tmp_path: Path, stage: Stage, text: str) -> None:
+    with serving(tmp_path, [stage.workflow]) as first:
+        chat = first.backend.chat()
+        turn = [reader for reader, _ in played(chat, stage, text)][-1].turn
+    with serving(tmp_path, [stage.workflow]) as second:
+        chat = second.backend.chat()
+        for number, frame in enumerate(turn.frames[:-1], 1):
+            rest = chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=frame.id)
+            assert rest == turn.frames[number:]
+
+
+def test_two_tabs_see_the_same_events(chat: Chat, stage: Stage, text: str) -> None:
+    tabs: list[Reader] = []
+    whole = None
+    for reader, frame in played(chat, stage, text):
+        whole = reader
+        if frame.id and frame.sequence == 9:
+            tabs = [resuming(chat, reader.turn.thread_id, frame.id) for _ in range(2)]
+    assert whole is not None
+    first, second = (tab.wait().frames for tab in tabs)
+    assert first == second == whole.frames[9:]
+
+
+def test_an_event_that_has_not_happened_yet_cannot_be_resumed_from(recorded: tuple[Chat, Turn, bytes]) -> None:
+    chat, turn, _ = recorded
+    with pytest.raises(ApiFailure) as failure:
+        chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=f"{turn.run_id}:{len(turn.frames) + 1}")
+    assert failure.value.status == 400
+    assert failure.value.error["param"] == "params.starting_after"
+    assert str(len(turn.frames)) in failure.value.error["message"]
+
+
+@pytest.mark.parametrize("malformed", ["", "7", "run:7", "crun_x:1", "{run}", "{run}:", "{run}:-1", "{run}:1.5", "{run}:x"])
+def test_a_malformed_id_is_refused(recorded: tuple[Chat, Turn, bytes], malformed: str) -> None:
+    chat, turn, _ = recorded
+    with pytest.raises(ApiFailure) as failure:
+        chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=malformed.format(run=turn.run_id))
+    assert failure.value.status == 400
+    assert failure.value.error["param"] == "params.starting_after"
+
+
+def test_unknown_runs_and_those_of_other_threads_are_not_found(
+    recorded: tuple[Chat, Turn, bytes], stage: Stage, text: str, server: ThreadServer
+) -> None:
+    chat, turn, _ = recorded
+    stage.end(text, "short")
+    other = chat.create(text)
+    stranger = server.backend.chat("stranger")
+    unknown = f"crun_{'0' * 36}:1"
+    for who, thread_id, after in [
+        (chat, turn.thread_id, unknown),
+        (chat, turn.thread_id, other.frames[0].id),
+        (chat, other.thread_id, turn.frames[0].id),
+        (stranger, turn.thread_id, turn.frames[0].id),
+        (stranger, turn.thread_id, None),
+    ]:
+        with pytest.raises(ApiFailure) as failure:
+            who.stream("threads.resume", thread_id=thread_id, starting_after=after)
+        assert failure.value.status == 404
+
+
+def test_a_thread_without_a_live_run_cannot_be_joined(recorded: tuple[Chat, Turn, bytes]) -> None:
+    chat, turn, _ = recorded
+    with pytest.raises(ApiFailure) as failure:
+        chat.stream("threads.resume", thread_id=turn.thread_id)
+    assert failure.value.status == 404
+    assert failure.value.error["code"] == "no_live_run"
+
+
+def test_a_compacted_run_is_not_found_and_its_items_stay(tmp_path: Path, stage: Stage, text: str) -> None:
+    stage.end(text, "kept ", "for good")
+    with serving(tmp_path, [stage.workflow], run_retention=0, sweep_interval=0.05) as server:
+        chat = server.backend.chat()
+        turn = chat.create(text)
+        _eventually_gone(chat, turn)
+        assert [item["type"] for item in chat.items(turn.thread_id)] == ["user_message", "assistant_message"]
+        assert "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id)
+
+
+def _eventually_gone(chat: Chat, turn: Turn) -> None:
+    from tests.harness.server import eventually
+
+    def gone() -> bool:
+        try:
+            rest = chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=turn.frames[0].id)
+        except ApiFailure as failure:
+            assert failure.status == 404
+            return True
+        assert rest == turn.frames[1:], "a part of the events would be a silent gap"
+        return False
+
+    eventually(gone)
+    for frame in turn.frames[:-1]:
+        with pytest.raises(ApiFailure) as failure:
+            chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=frame.id)
+        assert failure.value.status == 404
