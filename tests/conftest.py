@@ -25,4 +25,6 @@ def _plain_logs() -> None:
 def _nothing_hidden_was_shown() -> Iterator[None]:
     """No byte that any test's client received holds the canary, also where an exception went unseen."""
     yield
-    assert not LEAKS, "what is hidden was shown to a client"
+    leaks = LEAKS.copy()
+    LEAKS.clear()
+    assert not leaks, f"what is hidden was shown to a client: {leaks}"

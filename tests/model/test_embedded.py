@@ -73,7 +73,11 @@ def asked(text: str) -> list[Any]:
 
 async def test_chat_completions_stream_and_stop_at_the_end_of_the_answer(client: AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(
-        model="any", messages=asked("Say hello."), stream=True, stream_options={"include_usage": True}
+        model="any",
+        messages=asked("Say hello."),
+        stream=True,
+        stream_options={"include_usage": True},
+        temperature=0,
     )
     chunks = [chunk async for chunk in stream]
     choices = [choice for chunk in chunks for choice in chunk.choices]

@@ -10,8 +10,16 @@ import pytest
 from tests.harness.client import Chat
 from tests.harness.server import ThreadServer, serving
 from tests.runs.stage import Stage
+from tests.runs.wire import Reader
 
 _numbers = count()
+
+
+@pytest.fixture(autouse=True)
+def _no_reader_is_left() -> Iterator[None]:
+    yield
+    for reader in list(Reader.running):
+        reader.drop()
 
 
 @pytest.fixture(scope="module")

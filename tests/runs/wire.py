@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from tests.harness.client import Chat, Frame, Turn, frames_of, message
@@ -94,12 +94,15 @@ class Wire:
 class Reader:
     """Reads a stream in the background, to its end or until it is dropped."""
 
+    running: ClassVar[set[Reader]] = set()
+
     def __init__(self, chat: Chat, operation: str, **options: Any) -> None:
         self._wire = Wire(chat, operation, **options)
         self.broken: Exception | None = None
         self.status = 0
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
+        self.running.add(self)
 
     @property
     def received(self) -> bytes:
@@ -138,6 +141,7 @@ class Reader:
         self._thread.join(seconds)
         assert self.ended, f"the stream did not end within {seconds:g} s"
         self._wire.close()
+        self.running.discard(self)
         return self.turn
 
     def drop(self) -> Turn:

@@ -89,16 +89,15 @@ class Threads:
     async def get(self, scope: Scope, thread_id: str) -> bytes:
         """A thread with its first page of items, oldest first, and its live run, as JSON."""
 
-        async def load(tx: Tx) -> tuple[Row, Sequence[Row], Sequence[Row]]:
+        async def load(tx: Tx) -> tuple[Row, Sequence[Row], dict[str, Any] | None]:
             thread = await find(tx, scope, thread_id)
             page = await items.page(tx, thread_id, order="asc", count=PAGE_DEFAULT + 1, only="visible")
-            return thread, page, await runs.unfinished(tx, thread_id)
+            for run in (await runs.unfinished(tx, thread_id))[:1]:
+                return thread, page, {"id": run["id"], "sequence": await runs.last_sequence(tx, run)}
+            return thread, page, None
 
-        thread, page, unfinished = await self._database.read(load)
-        extra = b""
-        if unfinished:
-            run = unfinished[0]
-            extra = b',"active_run":' + orjson.dumps({"id": run["id"], "sequence": run["last_sequence"]})
+        thread, page, active = await self._database.read(load)
+        extra = b"" if active is None else b',"active_run":' + orjson.dumps(active)
         return frames.thread_json(thread_from_row(thread), _wire_items(page, PAGE_DEFAULT), extra)
 
     async def page(self, scope: Scope, wanted: PageParams) -> bytes:

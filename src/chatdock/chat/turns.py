@@ -183,18 +183,18 @@ class Turns:
             )
         run_id, after = match[1], int(match[2])
 
-        async def load(tx: Tx) -> tuple[Row, bool]:
+        async def load(tx: Tx) -> tuple[int, bool]:
             await find(tx, scope, thread_id, param="params.thread_id")
             run = await runs.by_id(tx, run_id)
             if run is None or run["thread_id"] != thread_id:
                 raise NotFound("Run", run_id, param="params.starting_after")
-            held = after >= run["last_sequence"] or bool(await runs.frames(tx, run_id, after, 1))
-            return run, held
+            last = await runs.last_sequence(tx, run)
+            return last, after >= last or bool(await runs.frames(tx, run_id, after, 1))
 
-        run, held = await self._database.read(load)
-        if after > run["last_sequence"]:
+        last, held = await self._database.read(load)
+        if after > last:
             raise InvalidRequest(
-                f"params.starting_after names event {after}, but the run has {run['last_sequence']} so far.",
+                f"params.starting_after names event {after}, but the run has {last} so far.",
                 param="params.starting_after",
             )
         if not held:

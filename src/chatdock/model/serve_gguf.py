@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SMALL = 500_000_000
-"""Bytes of a GGUF file under which a model repeats itself until its context is full, unless it is sampled gently."""
+"""Bytes of a GGUF file under which a model often repeats itself until its context is full."""
 
 
 def cpus() -> int:
@@ -39,14 +39,15 @@ def parameters(llama: Any, model: Path, port: int, slots: int, context: int) -> 
     params.n_parallel = slots
     params.n_ctx = slots * context
     params.cache_ram_mib = 256  # prompts of idle conversations; the default takes up to 8 GB
-    # One CPU stays free for the web server. llama.cpp's threads meet after every operation, some thousand times per
-    # token: where one of them has to share its CPU, all wait. Measured with SmolLM2 on two CPUs, idle and beside two
-    # busy processes: two threads 90 and 5 to 20 tokens/s, one thread 55 and 36.
+    # One CPU stays free for the web server. llama.cpp's threads meet after every operation, hundreds of times per
+    # token: where one of them has to share its CPU, all wait. Measured with SmolLM2 on two CPUs, alone and beside two
+    # busy processes: two threads 80 to 90 and 7 to 23 tokens/s, one thread 55 and 36.
     params.cpuparams.n_threads = max(1, cpus() - 1)
     params.cpuparams_batch.n_threads = cpus()
     if model.stat().st_size < SMALL:
-        params.sampling.temp = 0.3
+        params.sampling.temp = 0.3  # a request's own values win
         params.sampling.penalty_repeat = 1.1
+        params.n_predict = 512
     return params
 
 

@@ -120,9 +120,7 @@ class Engine:
             live,
             turn,
             fence=fence,
-            lease=self._settings.lease,
             on_answer=execution.begin_title,
-            on_cancel=lambda: execution.stop(Stop.CANCELLED),
             on_failure=execution.lost,
         )
         self._executions[live.run_id] = execution
@@ -202,16 +200,17 @@ class Engine:
         )
         if taken is None:
             return
-        snapshot = Snapshot()
-        async for _, stored in self._log.stored(run_id):
+        snapshot, last = Snapshot(), taken["last_sequence"]
+        async for number, stored in self._log.stored(run_id):
             snapshot.apply(stored)
+            last = number
         finished = finish_drafts(snapshot, thread_id)
         cancelled = bool(taken["cancel_requested"])
         payloads = [payload for payload, _ in finished]
         if not cancelled:
             payloads.append(frames.error_event(INTERRUPTED, allow_retry=True))
         outcome = "cancelled" if cancelled else "failed"
-        first = taken["last_sequence"] + 1
+        first = last + 1
         data = b"".join(frames.frame(run_id, first + n, payload) for n, payload in enumerate(payloads))
 
         async def end(tx: Tx) -> bool:

@@ -16,7 +16,7 @@ from chatdock.storage import runs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from chatdock.storage.database import Database
+    from chatdock.storage.database import Database, Tx
 
 TAIL_BYTES = 262_144
 POLL_SECONDS = 0.25
@@ -163,15 +163,21 @@ class Follower:
     async def _look_elsewhere(self) -> Literal["more", "silent", "ended"]:
         """Look for frames of a run that another process executes, for at most `keepalive` seconds."""
         for _ in range(max(1, round(self._keepalive / POLL_SECONDS))):
-            run = await self._database.read(lambda tx: runs.by_id(tx, self.run_id))
-            if run is None or self._closed:
-                return "ended"
-            if run["last_sequence"] > self._position or self._log.live(self.run_id):
+            state = await self._database.read(self._state)
+            if state == "more" or self._log.live(self.run_id):
                 return "more"
-            if run["status"] in runs.ENDED:
+            if state == "ended" or self._closed:
                 return "ended"
             await asyncio.sleep(POLL_SECONDS)
         return "silent"
+
+    async def _state(self, tx: Tx) -> Literal["more", "silent", "ended"]:
+        run = await runs.by_id(tx, self.run_id)
+        if run is None:
+            return "ended"
+        if await runs.last_sequence(tx, run) > self._position:
+            return "more"
+        return "ended" if run["status"] in runs.ENDED else "silent"
 
 
 def _above(first: int, data: bytes, after: int) -> bytes:

@@ -17,7 +17,7 @@ from chatkit import types
 from chatdock.protocol import frames, ids
 from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
-from chatdock.runs.changes import item_change, state_change, thread_changes, thread_differs
+from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs
 from chatdock.workflows.registry import WorkflowError
@@ -53,9 +53,7 @@ class Recorder:
         turn: Turn,
         *,
         fence: int,
-        lease: float,
         on_answer: Callable[[], None],
-        on_cancel: Callable[[], None],
         on_failure: Callable[[Exception], None],
     ) -> None:
         self.awaits_user = False
@@ -65,9 +63,7 @@ class Recorder:
         self._live = live
         self._turn = turn
         self._fence = fence
-        self._lease = lease
         self._on_answer: Callable[[], None] | None = on_answer
-        self._on_cancel = on_cancel
         self._on_failure = on_failure
         self._sequence = live.last
         self._payloads: list[bytes] = []
@@ -81,6 +77,8 @@ class Recorder:
         self._fake_id = ""
         self._made_title: str | None = None
         self._thread = turn.thread.model_dump_json()
+        self._shown = shown_of(turn.thread)
+        self._ending = False
         self._state = orjson.dumps(turn.state)
         self._flushing: asyncio.Task[None] | None = None
         self._scheduled = False
@@ -190,6 +188,7 @@ class Recorder:
 
     def keep_state(self) -> None:
         """Store the state that the workflow leaves in its turn; raises when that is not JSON."""
+        self._ending = True
         self._notice_thread_changes()
         self._state, changes = state_change(self._turn.thread.id, self._turn.state, self._state)
         self._changes += changes
@@ -262,28 +261,25 @@ class Recorder:
 
     async def _flush(self) -> None:
         try:
-            while self._payloads or self._deltas or self._changes or thread_differs(self._thread, self._turn.thread):
+            while self._payloads or self._deltas or self._changes or shown_of(self._turn.thread) != self._shown:
                 first, last, data, changes = self._take()
 
                 async def append(
                     tx: Tx, first: int = first, last: int = last, data: bytes = data, changes: Any = changes
-                ) -> int | None:
-                    row = await runs.append(
-                        tx, self._live.run_id, self._fence, first=first, last=last, data=data, lease=self._lease
-                    )
-                    if row is None:
-                        return None
-                    for change in changes:
+                ) -> bool:
+                    run_id, fence = self._live.run_id, self._fence
+                    if data:
+                        mine = await runs.append(tx, run_id, fence, first=first, last=last, data=data)
+                    else:
+                        mine = await runs.is_mine(tx, run_id, fence)
+                    for change in changes if mine else ():
                         await change(tx)
-                    return int(row["cancel_requested"])
+                    return mine
 
-                cancel_requested = await self._database.write(append)
-                if cancel_requested is None:
+                if not await self._database.write(append):
                     raise Fenced
                 if data:
                     self._live.publish(first, last, data)
-                if cancel_requested:
-                    self._on_cancel()
         except Exception as error:
             if not isinstance(error, WorkflowError):
                 self._broken = error
@@ -358,11 +354,15 @@ class Recorder:
         self._schedule()
 
     def _notice_thread_changes(self) -> None:
+        """What clients see is looked at with every commit; metadata, which they do not see, when the turn ends."""
         thread = self._turn.thread
-        if thread_differs(self._thread, thread):
-            self._changes += thread_changes(self._thread, thread, made_title=self._made_title)
-            self._thread = thread.model_dump_json()
+        shown = shown_of(thread)
+        if shown == self._shown and not self._ending:
+            return
+        self._changes += thread_changes(self._thread, thread, made_title=self._made_title)
+        if shown != self._shown:
             self._payloads.append(frames.thread_event("thread.updated", thread))
+        self._shown, self._thread = shown, thread.model_dump_json()
 
     def _answer(self) -> None:
         if self._on_answer is not None:

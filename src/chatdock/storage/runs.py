@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, func, insert, select, update
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import database_now, frame, run, words
@@ -64,12 +64,21 @@ _TAKE_OVER = Statement(
     .values(owner=bindparam("me"), fence=run.c.fence + 1, lease_until=_LEASE)
     .returning(*run.c)
 )
+# One statement: a frame is stored if, and only if, the run is still the caller's. The run's own row is left alone,
+# since leases are kept by heartbeats; that halves what an append writes.
 _APPEND = Statement(
-    update(run)
-    .where(_MINE)
-    .values(last_sequence=bindparam("last"), lease_until=_LEASE)
-    .returning(run.c.cancel_requested)
+    insert(frame).from_select(
+        ["run_id", "first", "last", "data"],
+        select(
+            run.c.id,
+            bindparam("first", type_=Integer),
+            bindparam("last", type_=Integer),
+            bindparam("data", type_=LargeBinary),
+        ).where(_MINE),
+    )
 )
+_STILL_MINE = Statement(select(run.c.id).where(_MINE))
+_LAST_FRAME = Statement(select(func.max(frame.c.last).label("last")).where(frame.c.run_id == bindparam("run_id")))
 _END = Statement(
     update(run)
     .where(_MINE)
@@ -156,12 +165,20 @@ async def take_over(tx: Tx, run_id: str, fence: int, owner: str, lease: float) -
     return await tx.one(_TAKE_OVER, run_id=run_id, held_fence=fence, me=owner, lease=lease)
 
 
-async def append(tx: Tx, run_id: str, fence: int, *, first: int, last: int, data: bytes, lease: float) -> Row | None:
-    """Add frames `first`..`last`, if any, and renew the lease; None when the run is no longer the caller's."""
-    row = await tx.one(_APPEND, run_id=run_id, held_fence=fence, last=last, lease=lease)
-    if row is not None and data:
-        await add_frames(tx, run_id, first, last, data)
-    return row
+async def append(tx: Tx, run_id: str, fence: int, *, first: int, last: int, data: bytes) -> bool:
+    """Add frames `first`..`last`; False when the run is no longer the caller's."""
+    return await tx.run(_APPEND, run_id=run_id, held_fence=fence, first=first, last=last, data=data) == 1
+
+
+async def is_mine(tx: Tx, run_id: str, fence: int) -> bool:
+    """Whether the run is still the caller's."""
+    return await tx.one(_STILL_MINE, run_id=run_id, held_fence=fence) is not None
+
+
+async def last_sequence(tx: Tx, run: Row) -> int:
+    """The number of the run's newest frame. Its own column is written when the run is accepted and when it ends."""
+    row = await tx.one(_LAST_FRAME, run_id=run["id"])
+    return max(int(run["last_sequence"]), int(row["last"] or 0) if row is not None else 0)
 
 
 async def end(

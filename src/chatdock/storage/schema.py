@@ -103,7 +103,7 @@ run = Table(
     Column("owner", Text),
     Column("fence", Integer, nullable=False),
     Column("lease_until", Float),
-    Column("last_sequence", Integer, nullable=False),
+    Column("last_sequence", Integer, nullable=False),  # as accepted, then as ended; between these, the frames know
     Column("cancel_requested", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),

@@ -1,0 +1,171 @@
+"""API keys: made, listed and ended by command; each opens its own project and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chatdock.chat.keys import generate
+from tests.harness.client import Backend
+from tests.harness.server import ThreadServer, eventually, serving
+from tests.rest.envelope import assert_error
+from tests.rest.workflows import echo
+
+THREADS = "/v1/chatkit/threads"
+KEY = re.compile(r"cdk_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture(scope="module")
+def server(data: Path) -> Iterator[ThreadServer]:
+    with serving(data, [echo]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keys(data: Path) -> Command:
+    """`chatdock keys …` on the database of the running server."""
+    environment = {**os.environ, "CHATDOCK_DATABASE_URL": f"sqlite:///{data}/chatdock.db"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "chatdock", "keys", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def backends(server: ThreadServer, keys: Command) -> Iterator[dict[str, Backend]]:
+    """A back end for each of two projects, by keys that were made while the server runs."""
+    made = {
+        project: Backend(server.url, keys("create", "--project", project, "--name", f"key of {project}").stdout.strip())
+        for project in ("red", "blue")
+    }
+    yield made
+    for backend in made.values():
+        backend.close()
+
+
+def secret_of(backend: Backend) -> str:
+    return backend.http.headers["authorization"].removeprefix("Bearer ")
+
+
+def checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = DIGITS[digit] + digits
+    return digits
+
+
+def test_a_key_has_a_prefix_256_random_bits_and_a_checksum() -> None:
+    made = {generate() for _ in range(200)}
+    assert len(made) == 200
+    for key in made:
+        match = KEY.fullmatch(key)
+        assert match is not None
+        assert checksum(match[1]) == match[2]
+        assert sum(DIGITS.index(c) * 62**n for n, c in enumerate(reversed(match[1]))) < 2**256
+    assert 62**43 > 2**256, "43 digits hold all of them"
+
+
+def test_create_prints_the_key_alone_to_where_scripts_read_it(keys: Command) -> None:
+    done = keys("create", "--name", "ci")
+    assert done.returncode == 0
+    assert KEY.fullmatch(done.stdout.strip())
+    assert "ckey_" in done.stderr
+    assert done.stdout.strip() not in done.stderr
+
+
+def test_list_shows_keys_without_their_secrets(backends: dict[str, Backend], keys: Command) -> None:
+    listed = keys("list").stdout
+    for project, backend in backends.items():
+        secret = secret_of(backend)
+        [line] = [line for line in listed.splitlines() if f"key of {project}" in line]
+        key_id, hint, shown_project, state, *_ = line.split("\t")
+        assert key_id.startswith("ckey_")
+        assert (shown_project, state) == (project, "live")
+        assert hint.startswith("cdk_")
+        assert hint.endswith(secret[-4:])
+        assert secret not in listed
+        assert secret[6:-4] not in listed
+
+
+def test_only_a_hash_is_stored(backends: dict[str, Backend], data: Path) -> None:
+    stored = b"".join(path.read_bytes() for path in data.iterdir())
+    for project, backend in backends.items():
+        assert f"key of {project}".encode() in stored
+        assert secret_of(backend).encode() not in stored
+        assert secret_of(backend)[6:-4].encode() not in stored
+
+
+def test_a_key_sees_its_own_project_alone(backends: dict[str, Backend], server: ThreadServer) -> None:
+    red, blue = backends["red"], backends["blue"]
+    threads = {name: backend.chat("ada").create(name).thread_id for name, backend in backends.items()}
+    for name, backend in backends.items():
+        assert [thread["id"] for thread in backend.get("threads", user="ada")["data"]] == [threads[name]]
+    foreign = threads["red"]
+    for method, path in (("GET", ""), ("GET", "/items"), ("DELETE", "")):
+        answer = blue.http.request(method, f"{THREADS}/{foreign}{path}")
+        missing = blue.http.request(method, f"{THREADS}/{'x' * len(foreign)}{path}")
+        assert_error(answer, 404, param="thread_id")
+        assert answer.text.replace(foreign, "x" * len(foreign)) == missing.text
+    assert_error(blue.http.get(THREADS, params={"after": foreign}), 400, param="after")
+    assert red.get(f"threads/{foreign}")["title"] == "red"
+    assert foreign not in server.backend.http.get(THREADS, params={"limit": 100}).text, "nor does the default project"
+
+
+def test_the_same_user_in_two_projects_is_two_users(backends: dict[str, Backend]) -> None:
+    red, blue = backends["red"].chat("twin"), backends["blue"].chat("twin")
+    thread_id = red.create("mine").thread_id
+    assert blue.call("threads.list")["data"] == []
+    assert_error(blue.post("threads.get_by_id", {"thread_id": thread_id}), 404, param="params.thread_id")
+
+
+def test_a_revoked_key_is_refused_within_about_a_second(keys: Command, server: ThreadServer) -> None:
+    made = keys("create", "--project", "short", "--name", "short-lived")
+    key_id = next(line.split("\t")[0] for line in keys("list").stdout.splitlines() if "short-lived" in line)
+    backend = Backend(server.url, made.stdout.strip())
+    assert backend.http.get(THREADS).status_code == 200
+    session = backend.session()
+    done = keys("revoke", key_id)
+    revoked = time.monotonic()
+    assert done.returncode == 0, done.stderr
+    refused = eventually(
+        lambda: response if (response := backend.http.get(THREADS)).status_code != 200 else None,
+        seconds=5,
+        what="the refusal",
+    )
+    assert time.monotonic() - revoked < 2
+    error = assert_error(refused, 401, code="invalid_api_key")
+    assert secret_of(backend)[6:-4] not in error["message"]
+    assert backend.chat_with(session["client_secret"]).post("threads.list").status_code == 200, (
+        "sessions that the key made live on to their end"
+    )
+    assert "revoked" in next(line for line in keys("list").stdout.splitlines() if "short-lived" in line)
+    again = keys("revoke", key_id)
+    assert again.returncode == 1
+    assert key_id in again.stderr
+    backend.close()
+
+
+def test_revoking_an_unknown_key_says_so(keys: Command) -> None:
+    done = keys("revoke", "ckey_none")
+    assert done.returncode == 1
+    assert "ckey_none" in done.stderr
+    assert "Traceback" not in done.stderr
