@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve test test-quick check format docs bench clean chromium
+.PHONY: help install serve test test-quick check format docs bench clean chromium libgomp
 
 help:
 	@echo "make serve       a chat at http://localhost:$(PORT), with a model that runs here"
@@ -17,11 +17,11 @@ help:
 
 install: .venv/dev
 
-serve: .venv/run
+serve: .venv/run libgomp
 	@$(BIN)/chatdock model pull
 	@exec $(BIN)/chatdock serve --demo --host $(HOST) --port $(PORT)
 
-test: .venv/dev chromium
+test: .venv/dev chromium libgomp
 	$(BIN)/python -m pytest
 
 test-quick: .venv/dev
@@ -65,3 +65,10 @@ chromium:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; \
 	else echo "The browser tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
+
+# What runs the embedded model is linked against GCC's OpenMP library, which small images lack.
+libgomp:
+	@if $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends libgomp1; \
+	else echo "The embedded model needs libgomp; on Debian: sudo apt-get install libgomp1"; exit 1; fi

@@ -142,6 +142,23 @@ def test_a_titler_that_fails_costs_nothing(stage: Stage, titler: Any) -> None:
     assert title(chat, turn.thread_id) is None
 
 
+def test_a_late_title_without_a_character_leaves_the_thread_unnamed(stage: Stage) -> None:
+    answered, made = threading.Event(), threading.Event()
+
+    async def names(turn: Turn) -> str:
+        await passed(answered)
+        made.set()
+        return ' "" '
+
+    chat = stage.chat(part={"title": names})
+    thread_id = chat.create().thread_id
+    answered.set()
+    eventually(made.is_set)
+    chat.send(thread_id)
+    thread = chat.call("threads.get_by_id", thread_id=thread_id)
+    assert "title" not in thread
+
+
 def test_a_session_may_switch_titles_off(stage: Stage) -> None:
     chat = stage.chat(chatkit_configuration={"automatic_thread_titling": {"enabled": False}})
     turn = chat.create()

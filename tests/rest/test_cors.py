@@ -130,9 +130,7 @@ def test_a_page_can_read_what_went_wrong(server: ThreadServer) -> None:
 
 @pytest.mark.parametrize(("body", "status"), [(b"x" * 1_048_577, 413), (b"[" * 65, 400)])
 @pytest.mark.parametrize("path", [CONVERSATION, FILES])
-def test_a_page_can_read_that_its_body_was_refused(
-    server: ThreadServer, path: str, body: bytes, status: int
-) -> None:
+def test_a_page_can_read_that_its_body_was_refused(server: ThreadServer, path: str, body: bytes, status: int) -> None:
     response = server.backend.chat().http.post(path, content=body, headers={"origin": APP})
     assert_error(response, status)
     assert_readable(response)
@@ -153,11 +151,14 @@ def test_without_a_list_no_page_of_another_origin_may_call(tmp_path_factory: pyt
             assert "access-control-allow-origin" not in response.headers
 
 
-@pytest.mark.parametrize("origin", ["*", "app.example.com", "https://*.example.com", "https://app.example.com/", "null"])
+@pytest.mark.parametrize(
+    "origin", ["*", "app.example.com", "https://*.example.com", "https://app.example.com/", "null"]
+)
 def test_a_list_that_is_no_list_of_origins_is_refused_at_the_start(
     tmp_path_factory: pytest.TempPathFactory, origin: str
 ) -> None:
-    with pytest.raises(ValueError, match="is not an origin"), serving(
-        tmp_path_factory.mktemp("wrong"), [echo], allowed_origins=(origin,)
+    with (
+        pytest.raises(ValueError, match="is not an origin"),
+        serving(tmp_path_factory.mktemp("wrong"), [echo], allowed_origins=(origin,)),
     ):
         pass

@@ -96,7 +96,9 @@ def test_the_limit_of_the_body_comes_before_that_of_a_state_variable(server: Thr
     assert_error(ask(server, "workflow.state_variables", {"k": "x" * 10_485_760}), 413, code="request_too_large")
 
 
-def test_where_bodies_may_be_larger_a_state_variable_has_its_own_limit(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_where_bodies_may_be_larger_a_state_variable_has_its_own_limit(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     with serving(tmp_path_factory.mktemp("large"), [echo], max_body_bytes=11_000_000) as server:
         whole = ask(server, "workflow.state_variables", {"k": "x" * 10_485_760})
         assert len(whole.json()["workflow"]["state_variables"]["k"]) == 10_485_760

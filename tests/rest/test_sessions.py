@@ -115,7 +115,9 @@ def test_a_session_ends_after_the_seconds_it_was_given(server: ThreadServer) -> 
     )
     assert_error(refused, 401, code="invalid_client_secret")
     shown = cancel(server, session)
-    assert shown == {**session, "status": "expired", "client_secret": ""}, "an expired session is not cancelled any more"
+    assert shown == {**session, "status": "expired", "client_secret": ""}, (
+        "an expired session is not cancelled any more"
+    )
 
 
 def test_cancelling_takes_effect_on_the_next_request_and_twice_is_as_good_as_once(server: ThreadServer) -> None:

@@ -39,8 +39,13 @@ class Wire:
         body = json.dumps({"type": operation, "params": params}).encode()
         sent = {"Authorization": f"Bearer {chat.secret}", "Content-Type": "application/json", **(headers or {})}
         self._connection.request("POST", "/v1/chatkit/conversation", body, sent)
-        self.received = b""
         self._response: HTTPResponse | None = None
+        self._received = bytearray()
+
+    @property
+    def received(self) -> bytes:
+        """What was read of the body so far."""
+        return bytes(self._received)
 
     def begin(self) -> int:
         """Wait for the head of the response; returns the status."""
@@ -53,7 +58,7 @@ class Wire:
         self.begin()
         assert self._response is not None
         data = self._response.read(size)
-        self.received += data
+        self._received += data
         return data
 
     def read_some(self) -> bytes:
@@ -61,7 +66,7 @@ class Wire:
         self.begin()
         assert self._response is not None
         data = self._response.read1(65536)
-        self.received += data
+        self._received += data
         return data
 
     def rest(self) -> bytes:

@@ -8,7 +8,6 @@ import binascii
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import structlog
 from chatkit.types import AudioInput, TranscriptionResult
 
@@ -52,7 +51,6 @@ class Actions:
             return row, await sender_of(tx, params.thread_id, params.item_id)
 
         row, sender = await self._database.read(load)
-        variables = orjson.loads(session.state_variables) if session.state_variables else {}
         turn = make_turn(
             self._database,
             Work(
@@ -70,16 +68,14 @@ class Actions:
             session_id=session.id,
             thread=thread_from_row(row),
             item=sender,
-            state={**orjson.loads(row["state"]), **variables},
+            saved_state=row["state"],
+            variables=session.state_variables,
         )
-        before, state = turn.thread.model_dump_json(), orjson.dumps(turn.state)
+        before = turn.thread.model_dump_json()
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
                 item = await workflow.on_sync_action(turn)
-            changes = [
-                *thread_changes(before, turn.thread),
-                *state_change(turn.thread.id, turn.state, state)[1],
-            ]
+            changes = [*thread_changes(before, turn.thread), *state_change(turn)]
             if item is not None:
                 corrected = {"thread_id": turn.thread.id, "created_at": item.created_at.astimezone(UTC)}
                 item = item.model_copy(update=corrected)

@@ -59,7 +59,7 @@ class Accepted:
     item: types.ThreadItem | None
     payloads: list[bytes] = field(default_factory=list)
     action: dict[str, Any] | None = None
-    state: dict[str, Any] = field(default_factory=dict)
+    state: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,8 @@ class Turns:
                 session_id=session.id,
                 thread=accepted.thread,
                 item=accepted.item,
-                state={**accepted.state, **_variables(session)},
+                saved_state=accepted.state,
+                variables=session.state_variables,
             )
             self._engine.begin(live, turn, work, fence=1)
         else:
@@ -338,14 +339,10 @@ def _scope(session: Session) -> str:
     return f"{session.project_id}/{session.user_id}/conversation"
 
 
-def _variables(session: Session) -> dict[str, Any]:
-    return orjson.loads(session.state_variables) if session.state_variables else {}
-
-
 async def _open_thread(tx: Tx, session: Session, thread_id: str, kind: Kind) -> Accepted:
     row = await find(tx, session.scope, thread_id, param="params.thread_id")
     refuse_when_closed(row)
-    return Accepted(thread_from_row(row), kind, None, state=orjson.loads(row["state"]))
+    return Accepted(thread_from_row(row), kind, None, state=row["state"])
 
 
 async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Accepted:

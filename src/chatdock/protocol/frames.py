@@ -30,12 +30,21 @@ def dump(model: BaseModel) -> bytes:
     return model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT).encode()
 
 
+def clean(text: str) -> str:
+    """`text` with halves of surrogate pairs, which some models emit, joined where they belong together, else U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def json_string(text: str) -> bytes:
-    """`text` as a JSON string. Halves of surrogate pairs, which some models emit, become U+FFFD."""
+    """`text` as a JSON string."""
     try:
         return orjson.dumps(text)
     except TypeError:
-        return orjson.dumps(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return orjson.dumps(clean(text))
 
 
 def text_delta(item_id: str, content_index: int, delta: str) -> bytes:

@@ -13,6 +13,7 @@ from chatdock.workflows.registry import WorkflowError
 
 if TYPE_CHECKING:
     from chatdock.storage.database import Op
+    from chatdock.workflows.turn import Turn
 
 
 def thread_changes(before: str, thread: ThreadMetadata, *, made_title: str | None = None) -> list[Op[Any]]:
@@ -59,15 +60,22 @@ def shown_of(thread: ThreadMetadata) -> tuple[Any, ...]:
     return thread.title, thread.status, None if domains is None else tuple(domains)
 
 
-def state_change(thread_id: str, state: dict[str, Any], before: bytes) -> tuple[bytes, list[Op[Any]]]:
-    """The state as JSON, and the operation that stores it if it changed; `WorkflowError` when it is no JSON."""
+def state_change(turn: Turn) -> list[Op[Any]]:
+    """The operation that stores the turn's state, if it changed; `WorkflowError` when it is not JSON.
+
+    A session's state variables are that session's: one that the workflow left as it was is not stored with the thread.
+    """
+    variables, saved = turn.variables, turn.saved_state
+    untouched = {name for name, value in variables.items() if name in turn.state and turn.state[name] == value}
+    keep = {name: saved[name] for name in untouched if name in saved}
+    keep |= {name: value for name, value in turn.state.items() if name not in untouched}
     try:
-        after = orjson.dumps(state)
+        state = orjson.dumps(keep, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         raise WorkflowError(f"turn.state cannot be stored: {error}") from error
-    if after == before:
-        return after, []
-    return after, [partial(threads.save_state, thread_id=thread_id, state=after.decode())]
+    if state == orjson.dumps(saved, option=orjson.OPT_SORT_KEYS):
+        return []
+    return [partial(threads.save_state, thread_id=turn.thread.id, state=state.decode())]
 
 
 def item_change(thread_id: str, item_id: str, kind: str, data: bytes) -> Op[Any]:

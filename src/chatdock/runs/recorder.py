@@ -79,7 +79,6 @@ class Recorder:
         self._thread = turn.thread.model_dump_json()
         self._shown = shown_of(turn.thread)
         self._ending = False
-        self._state = orjson.dumps(turn.state)
         self._flushing: asyncio.Task[None] | None = None
         self._scheduled = False
         self._broken: Exception | None = None
@@ -136,7 +135,7 @@ class Recorder:
         if item is None:
             return
         self._text_item = None
-        content = types.AssistantMessageContent(text="".join(self._text))
+        content = types.AssistantMessageContent(text=frames.clean("".join(self._text)))
         self._text.clear()
         self._emit(_part_event(item.id, "done", content))
         self._stored("thread.item.done", item.model_copy(update={"content": [content]}))
@@ -190,8 +189,7 @@ class Recorder:
         """Store the state that the workflow leaves in its turn; raises when that is not JSON."""
         self._ending = True
         self._notice_thread_changes()
-        self._state, changes = state_change(self._turn.thread.id, self._turn.state, self._state)
-        self._changes += changes
+        self._changes += state_change(self._turn)
 
     def hide(self, content: str) -> None:
         """Leave a note for the model in the thread, which clients do not see."""

@@ -109,7 +109,8 @@ async def load_turn(database: Database, work: Work, thread_id: str, session_id: 
         session_id=session_id,
         thread=thread_from_row(row),
         item=item,
-        state={**orjson.loads(row["state"]), **(orjson.loads(variables) if variables else {})},
+        saved_state=row["state"],
+        variables=variables,
     )
 
 
@@ -120,10 +121,13 @@ def make_turn(
     session_id: str,
     thread: ThreadMetadata,
     item: ThreadItem | None,
-    state: dict[str, Any],
+    saved_state: str,
+    variables: str | None,
 ) -> Turn:
-    """A turn from what is at hand."""
+    """A turn from what is at hand; `saved_state` and `variables` are JSON as stored."""
     thread_id = thread.id
+    saved: dict[str, Any] = orjson.loads(saved_state)
+    session_variables: dict[str, Any] = orjson.loads(variables) if variables else {}
 
     async def load_items(limit: int | None) -> list[ThreadItem]:
         rows = await database.read(lambda tx: items.page(tx, thread_id, order="desc", count=limit or ALL))
@@ -142,7 +146,9 @@ def make_turn(
         sender=item if isinstance(item, WidgetItem) else None,
         tool_output=item if isinstance(item, ClientToolCallItem) else None,
         answers=item if isinstance(item, StructuredInputItem) else None,
-        state=state,
+        state={**orjson.loads(saved_state), **session_variables},
+        variables=session_variables,
+        saved_state=saved,
         locale=work.locale,
         metadata=work.metadata,
         load_items=load_items,

@@ -49,7 +49,7 @@ class Turn:
     """The client tool call that the browser has just answered."""
     answers: StructuredInputItem | None = None
     """The structured input that the user has just answered or skipped."""
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
     """The session's state variables over what earlier turns left here. JSON values; stored when the turn completes,
     shown to no client."""
     locale: str | None = None
@@ -58,6 +58,10 @@ class Turn:
     """What the page sent along with the request. Untrusted."""
     cancelled: bool = False
     """True once the run is to end: the user pressed stop, its time is up, or the server is stopping."""
+    variables: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The session's state variables alone."""
+    saved_state: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What earlier turns left, as it is stored."""
     load_items: LoadItems | None = field(default=None, repr=False)
 
     @property
