@@ -98,9 +98,8 @@ def create_app(
                 await stack.enter_async_context(connected(model, workflows, settings))
             world = app.state.world = await World.build(settings, registry, metrics)
             stack.push_async_callback(world.close)
-            origins = settings.allowed_origins
-            edge.doors["/v1/chatkit/conversation"] = conversation.cors(conversation.Conversation(world), origins)
-            edge.doors["/v1/chatkit/files"] = conversation.cors(files.Files(world), origins)
+            edge.doors["/v1/chatkit/conversation"] = conversation.Conversation(world)
+            edge.doors["/v1/chatkit/files"] = files.Files(world)
             yield
 
     app = FastAPI(title="Chatdock", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)

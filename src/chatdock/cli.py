@@ -89,7 +89,13 @@ def serve(
         if any(entry.needs_model for entry in workflows):
             from chatdock.model.endpoint import resolve_endpoint
 
-            model = resolve_endpoint()
+            try:
+                model = resolve_endpoint()
+            except ModelError as error:
+                if targets:
+                    raise
+                typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
+                workflows = [entry for entry in workflows if not entry.needs_model]
         served = create_app(settings, workflows, demo=demo, model=model)
         listener = listen(host, port, settings)
         port = listener.getsockname()[1]

@@ -76,7 +76,12 @@ def test_fake_items_that_come_whole_do_not_replace_each_other(stage: Stage) -> N
     chat = stage.chat(whole)
     turn = chat.create()
     items = chat.items(turn.thread_id)
-    assert [item["type"] for item in items] == ["user_message", "assistant_message", "assistant_message", "client_tool_call"]
+    assert [item["type"] for item in items] == [
+        "user_message",
+        "assistant_message",
+        "assistant_message",
+        "client_tool_call",
+    ]
     assert FAKE not in repr(turn.events) + repr(items)
 
 

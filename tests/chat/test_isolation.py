@@ -195,7 +195,12 @@ def test_neither_cursors_nor_items_reach_into_another_thread(street: Street) -> 
         ("items.list", {"thread_id": mine, "after": theirs.message}, theirs.message, 400),
         ("threads.retry_after_item", {"thread_id": mine, "item_id": theirs.message}, theirs.message, 404),
         ("threads.custom_action", {"thread_id": mine, "item_id": theirs.widget, "action": action}, theirs.widget, 404),
-        ("threads.sync_custom_action", {"thread_id": mine, "item_id": theirs.widget, "action": action}, theirs.widget, 404),
+        (
+            "threads.sync_custom_action",
+            {"thread_id": mine, "item_id": theirs.widget, "action": action},
+            theirs.widget,
+            404,
+        ),
         ("threads.add_structured_input", {"thread_id": mine, "item_id": theirs.form, "input": {}}, theirs.form, 404),
         ("items.feedback", {"thread_id": mine, "item_ids": [theirs.form], "kind": "positive"}, theirs.form, 404),
     ]
@@ -212,7 +217,8 @@ def test_a_run_of_another_users_thread_cannot_be_followed(street: Street) -> Non
     missing = f"crun_{MISSING}:1"
     for thread_id in (mine, theirs.thread_id):
         answers = [
-            chat.post("threads.resume", {"thread_id": thread_id, "starting_after": start}) for start in (foreign, missing)
+            chat.post("threads.resume", {"thread_id": thread_id, "starting_after": start})
+            for start in (foreign, missing)
         ]
         assert [answer.status_code for answer in answers] == [404, 404]
         assert answers[0].text.replace(theirs.run_id, f"crun_{MISSING}") == answers[1].text

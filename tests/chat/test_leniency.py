@@ -17,7 +17,9 @@ TEXT = [{"type": "input_text", "text": "hello"}]
 
 def sent(chat: Chat, body: dict[str, Any]) -> dict[str, Any]:
     """Send a whole body of `threads.create`; the stored user message."""
-    with chat.open("threads.create", body["params"], members={k: v for k, v in body.items() if k != "params"}) as frames:
+    with chat.open(
+        "threads.create", body["params"], members={k: v for k, v in body.items() if k != "params"}
+    ) as frames:
         turn = Streamed(list(frames))
     assert turn.outcome == "completed"
     [stored] = turn.done("user_message")
@@ -66,7 +68,12 @@ def test_a_tag_needs_no_data(stage: Stage) -> None:
         yield "ok"
 
     tag = {"type": "input_tag", "id": "t1", "text": "Ada"}
-    content = [{"type": "input_text", "text": "ask "}, tag, {**tag, "data": None}, {**tag, "data": {"n": 1}, "group": "people"}]
+    content = [
+        {"type": "input_text", "text": "ask "},
+        tag,
+        {**tag, "data": None},
+        {**tag, "data": {"n": 1}, "group": "people"},
+    ]
     item = sent(stage.chat(listens), {"params": {"input": {"content": content}}})
     assert [part.get("data") for part in item["content"]] == [None, {}, {}, {"n": 1}]
     assert item["content"][3]["group"] == "people"
@@ -104,7 +111,9 @@ def test_the_composers_choices_are_stored_and_seen_by_the_workflow(stage: Stage)
     assert heard == [chosen]
 
 
-def test_a_secret_is_taken_whatever_the_case_of_its_scheme_and_whatever_content_type_the_body_names(stage: Stage) -> None:
+def test_a_secret_is_taken_whatever_the_case_of_its_scheme_and_whatever_content_type_the_body_names(
+    stage: Stage,
+) -> None:
     chat = stage.chat()
     for headers in ({"authorization": f"bearer {chat.secret}"}, {"content-type": "text/plain"}, {"openai-beta": "x"}):
         body = b'{"type":"threads.list","params":{}}'

@@ -96,7 +96,11 @@ def test_pages_of_items_hold_every_visible_item_once_and_in_order(
     long_thread: tuple[Chat, str], order: str, limit: int
 ) -> None:
     chat, thread_id = long_thread
-    items = [item for page in pages(chat, "items.list", thread_id=thread_id, limit=limit, order=order) for item in page["data"]]
+    items = [
+        item
+        for page in pages(chat, "items.list", thread_id=thread_id, limit=limit, order=order)
+        for item in page["data"]
+    ]
     texts = [item["content"][0]["text"] for item in items]
     expected = ["hello", *(f"answer {n}" for n in range(25))]
     assert texts == (expected if order == "asc" else expected[::-1])
@@ -173,7 +177,9 @@ def test_a_deleted_thread_is_gone_with_everything_in_it(stage: Stage) -> None:
     assert chat.call("threads.list")["data"] == []
     for operation, params in GONE.items():
         with pytest.raises(ApiFailure) as failure:
-            chat.call(operation, thread_id=thread_id, **(params | ({"item_id": item_id} if "item_id" in params else {})))
+            chat.call(
+                operation, thread_id=thread_id, **(params | ({"item_id": item_id} if "item_id" in params else {}))
+            )
         assert failure.value.status == 404, operation
         assert failure.value.error["message"] == f"Thread with id '{thread_id}' not found.", operation
     assert stage.backend.http.get(f"/v1/chatkit/threads/{thread_id}").status_code == 404

@@ -199,7 +199,11 @@ def test_reasoning_is_a_workflow_item_with_its_duration_before_the_text(stage: S
         "summary": {"duration": 3},
         "tasks": [{"type": "thought", "title": "Thinking", "content": "Hm, yes", "status_indicator": "none"}],
     }
-    assert [stored["type"] for stored in chat.items(turn.thread_id)] == ["user_message", "workflow", "assistant_message"]
+    assert [stored["type"] for stored in chat.items(turn.thread_id)] == [
+        "user_message",
+        "workflow",
+        "assistant_message",
+    ]
 
 
 async def pending_call(turn: Turn) -> Script:
@@ -221,7 +225,8 @@ async def endless(turn: Turn) -> Script:
 
 
 @pytest.mark.parametrize(
-    ("script", "outcome"), [(cited, "completed"), (raises, "failed"), (pending_call, "waiting"), (pending_question, "waiting")]
+    ("script", "outcome"),
+    [(cited, "completed"), (raises, "failed"), (pending_call, "waiting"), (pending_question, "waiting")],
 )
 def test_the_last_frame_is_a_comment_that_names_the_outcome(stage: Stage, script: Any, outcome: str) -> None:
     turn = stage.chat(script).create()

@@ -101,6 +101,26 @@ def test_what_a_workflow_changes_about_its_thread_is_shown_as_it_happens_and_sto
     assert {**stored, "items": None} == {**shown, "items": None}
 
 
+def test_a_change_inside_of_what_was_shown_is_shown_too(stage: Stage) -> None:
+    async def corrects(turn: Turn) -> Script:
+        status = types.LockedStatus(reason="Frist")
+        turn.thread.status = status
+        turn.thread.allowed_image_domains = ["a.example.com"]
+        yield "One"
+        await turn.history()
+        status.reason = "First"
+        turn.thread.allowed_image_domains.append("b.example.com")
+        yield " two"
+
+    chat = stage.chat(corrects)
+    turn = chat.create()
+    shown = turn.of("thread.updated")[-1]["thread"]
+    assert shown["status"] == {"type": "locked", "reason": "First"}
+    assert shown["allowed_image_domains"] == ["a.example.com", "b.example.com"]
+    stored = chat.call("threads.get_by_id", thread_id=turn.thread_id)
+    assert {**stored, "items": None} == {**shown, "items": None}
+
+
 def test_metadata_is_there_for_later_turns_alone(stage: Stage) -> None:
     seen: list[dict[str, Any]] = []
 

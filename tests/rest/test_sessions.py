@@ -7,7 +7,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,7 @@ from tests.rest.workflows import echo
 SESSIONS = "/v1/chatkit/sessions"
 BODY: Json = {"user": "ada", "workflow": {"id": "wf_test"}}
 SECRET = re.compile(r"ek_[0-9a-f]{48}_00[A-Za-z0-9+/]+={0,2}")
+Project = Callable[[str], Backend]
 SECOND: Json = {"anchor": "created_at", "seconds": 1}
 
 go_on = threading.Event()
@@ -59,9 +60,19 @@ def create_again(backend: Backend, key: str, body: Json = BODY) -> httpx.Respons
     return backend.http.post(SESSIONS, json=body, headers={"idempotency-key": key})
 
 
-def project(server: ThreadServer, name: str) -> Backend:
-    """A back end with a new key of a project."""
-    return Backend(server.url, server.call(lambda: create(server.world.database, name, "")).secret)
+@pytest.fixture
+def project(server: ThreadServer) -> Iterator[Project]:
+    """Makes a back end with a new key of a project."""
+    made: list[Backend] = []
+
+    def make(name: str) -> Backend:
+        secret = server.call(lambda: create(server.world.database, name, "")).secret
+        made.append(Backend(server.url, secret))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
 
 
 # Secrets
@@ -79,13 +90,12 @@ def test_no_two_secrets_are_alike(server: ThreadServer) -> None:
     assert len({secret[3:51] for secret in secrets}) == 20
 
 
-def test_secrets_and_keys_are_in_no_file_of_the_database(server: ThreadServer, data: Path) -> None:
-    backend = project(server, "planted")
+def test_secrets_and_keys_are_in_no_file_of_the_database(server: ThreadServer, data: Path, project: Project) -> None:
+    backend = project("planted")
     planted = [API_KEY, backend.http.headers["authorization"].removeprefix("Bearer ")]
     planted += [server.backend.session("findable-user")["client_secret"] for _ in range(3)]
     planted += [create_again(backend, "planted-key").json()["client_secret"]]
     backend.chat("findable-user").create("a message")
-    backend.close()
     stored = b"".join(path.read_bytes() for path in data.iterdir())
     assert b"findable-user" in stored, "what is searched is what is stored"
     assert (data / "chatdock.db-wal").is_file()
@@ -168,14 +178,13 @@ def test_every_secret_that_opens_nothing_gets_the_same_answer(server: ThreadServ
     assert answers[0][0] == 401
 
 
-def test_sessions_of_another_project_look_like_missing_ones(server: ThreadServer) -> None:
-    session, elsewhere = server.backend.session(), project(server, "stranger")
+def test_sessions_of_another_project_look_like_missing_ones(server: ThreadServer, project: Project) -> None:
+    session, elsewhere = server.backend.session(), project("stranger")
     foreign = elsewhere.http.post(f"{SESSIONS}/{session['id']}/cancel")
     missing = elsewhere.http.post(f"{SESSIONS}/cksess_{'0' * 36}/cancel")
     assert_error(foreign, 404, param="session_id")
     assert foreign.text.replace(session["id"], "x") == missing.text.replace(f"cksess_{'0' * 36}", "x")
     assert server.backend.chat_with(session["client_secret"]).post("threads.list").status_code == 200
-    elsewhere.close()
 
 
 # Idempotency
@@ -196,20 +205,17 @@ def test_an_idempotency_key_with_another_body_is_refused(server: ThreadServer) -
     assert_error(response, 422, param="Idempotency-Key", code="idempotency_mismatch")
 
 
-def test_an_idempotency_key_belongs_to_its_project(server: ThreadServer) -> None:
-    elsewhere = project(server, "idempotent")
+def test_an_idempotency_key_belongs_to_its_project(server: ThreadServer, project: Project) -> None:
+    elsewhere = project("idempotent")
     assert create_again(server.backend, "shared").json()["id"] != create_again(elsewhere, "shared").json()["id"]
     assert create_again(elsewhere, "shared", {**BODY, "user": "ben"}).status_code == 422
-    elsewhere.close()
 
 
-def test_a_secret_works_whichever_key_of_the_project_repeats_the_request(server: ThreadServer) -> None:
-    one, other = project(server, "two-keys"), project(server, "two-keys")
+def test_a_secret_works_whichever_key_of_the_project_repeats_the_request(project: Project) -> None:
+    one, other = project("two-keys"), project("two-keys")
     for backend in (one, other):
         secret = create_again(backend, "rotated").json()["client_secret"]
         assert backend.chat_with(secret).post("threads.list").status_code == 200
-    one.close()
-    other.close()
 
 
 def test_repeating_the_request_after_the_end_shows_the_session_without_a_secret(server: ThreadServer) -> None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from pydantic import ValidationError
-from starlette.middleware.cors import CORSMiddleware
 
 from chatdock.api.auth import bearer
-from chatdock.api.edge import send_body, send_json
+from chatdock.api.body import read_json
 from chatdock.api.errors import MethodNotAllowed, from_validation
+from chatdock.api.send import send_body
 from chatdock.api.sse import SlowReader, send_stream
 from chatdock.chat import feedback
 from chatdock.chat.turns import UPLOADS_DISABLED, Caller
-from chatdock.errors import ApiError, InvalidRequest
+from chatdock.errors import InvalidRequest
 from chatdock.protocol import operations as ops
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from chatdock.app import World
     from chatdock.chat.turns import Stream
@@ -28,26 +28,6 @@ if TYPE_CHECKING:
 _NAMES = frozenset(
     [*ops.OPERATION.core_schema.get("schema", ops.OPERATION.core_schema).get("choices", ()), "input_text", "input_tag"]
 )
-_READS = ops.ThreadsResume | ops.ThreadsGetById | ops.ThreadsList | ops.ItemsList | ops.ThreadsCancel
-"""Counted against the larger allowance: looking at threads, and the stop button, which must always work."""
-
-
-def cors(app: ASGIApp, origins: tuple[str, ...]) -> CORSMiddleware:
-    """Let pages of exactly these origins call; no credentials beside the bearer token."""
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["POST"],
-        allow_headers=["authorization", "content-type", "accept-language", "last-event-id", "idempotency-key"],
-        expose_headers=[
-            "x-request-id",
-            "retry-after",
-            "x-ratelimit-limit-requests",
-            "x-ratelimit-remaining-requests",
-            "x-ratelimit-reset-requests",
-        ],
-        max_age=600,
-    )
 
 
 class Conversation:
@@ -58,24 +38,23 @@ class Conversation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one operation."""
-        try:
-            if scope["method"] != "POST":
-                raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
-            await self._answer(scope, receive, send)
-        except ApiError as error:
-            await send_json(send, error.status, error.envelope(), error.headers)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
+        await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
         session = await world.sessions.authenticate(bearer(scope["headers"]))
         headers = {bytes(name): value.decode("latin-1") for name, value in scope["headers"]}
-        body: bytes = (await receive())["body"]
+        body = await read_json(receive, world.settings)
         try:
             operation = ops.OPERATION.validate_json(body)
         except ValidationError as error:
             world.limiter.count(session.id, session.requests_per_minute, reading=False)
             raise from_validation(error.errors(include_url=False), _NAMES) from None
-        limits = world.limiter.count(session.id, session.requests_per_minute, reading=isinstance(operation, _READS))
+        limits = world.limiter.count(
+            session.id, session.requests_per_minute, reading=isinstance(operation, ops.LightOperation)
+        )
         idempotency_key = headers.get(b"idempotency-key")
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.", param="Idempotency-Key")

@@ -9,10 +9,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-import orjson
 import structlog
+from starlette.middleware.cors import CORSMiddleware
 
-from chatdock.errors import ApiError, InvalidRequest, PayloadTooLarge
+from chatdock.api.body import read_json
+from chatdock.api.send import send_json
+from chatdock.errors import ApiError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,7 +32,8 @@ _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy
 class Edge:
     """The outermost layer.
 
-    `doors` are paths that plain ASGI applications answer; everything else, and the lifespan, is FastAPI's.
+    `doors` are paths that plain ASGI applications answer and that pages of the allowed origins may call; everything
+    else, and the lifespan, is FastAPI's.
     """
 
     def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics) -> None:
@@ -38,6 +41,7 @@ class Edge:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._cors = _cors(self._answer, settings.allowed_origins)
 
     @property
     def world(self) -> World:
@@ -51,13 +55,11 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = f"req_{os.urandom(16).hex()}"
-        started = False
+        request_id = scope["chatdock.request_id"] = f"req_{os.urandom(16).hex()}"
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
+                scope["chatdock.started"] = True
                 took = int((time.perf_counter() - began) * 1000)
                 message["headers"] = [
                     *message.get("headers", ()),
@@ -68,96 +70,55 @@ class Edge:
                 self._metrics.requests.labels(message["status"]).inc()
             await send(message)
 
+        app: ASGIApp = self._cors if scope["path"] in self.doors else self._answer
+        await app(scope, receive, send_with_headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and turn what goes wrong into the envelope, as long as nothing was sent."""
         try:
-            if scope["method"] == "POST":
-                receive = await self._checked_body(scope, receive)
-            await self.doors.get(scope["path"], self._app)(scope, receive, send_with_headers)
+            door = self.doors.get(scope["path"])
+            if door is None and scope["method"] == "POST":
+                receive = await self._checked(receive)
+            await (door or self._app)(scope, receive, send)
         except ApiError as error:
-            if started:
+            if "chatdock.started" in scope:
                 raise
-            await send_json(send_with_headers, error.status, error.envelope(), error.headers)
+            await send_json(send, error.status, error.envelope(), error.headers)
         except Exception:
+            request_id = scope["chatdock.request_id"]
             log.exception("request_failed", request_id=request_id, path=scope["path"])
-            if started:
+            if "chatdock.started" in scope:
                 raise
             hidden = ApiError(f"The server had an error while processing your request ({request_id}).")
-            await send_json(send_with_headers, hidden.status, hidden.envelope(), {})
+            await send_json(send, hidden.status, hidden.envelope(), {})
 
-    async def _checked_body(self, scope: Scope, receive: Receive) -> Receive:
-        """Read a JSON body within its bounds and hand it on in one piece. Uploads are read by their own route."""
-        headers = dict(scope["headers"])
-        if headers.get(b"content-type", b"").startswith(b"multipart/"):
-            return receive
-        body = await read_body(receive, self._settings.max_body_bytes)
-        check_depth(body, self._settings.max_json_depth)
-        handed = False
+    async def _checked(self, receive: Receive) -> Receive:
+        """Read the body within its bounds and hand it on in one piece."""
+        body: bytes | None = await read_json(receive, self._settings)
 
         async def receive_again() -> Message:
-            nonlocal handed
-            if handed:
+            nonlocal body
+            if body is None:
                 return await receive()
-            handed = True
-            return {"type": "http.request", "body": body, "more_body": False}
+            whole, body = body, None
+            return {"type": "http.request", "body": whole, "more_body": False}
 
         return receive_again
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """The request's body; `PayloadTooLarge` as soon as it is over `limit` bytes."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidRequest("The request broke off.")
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise PayloadTooLarge(f"The request body is larger than {limit} bytes.", code="request_too_large")
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def check_depth(body: bytes, limit: int) -> None:
-    """`InvalidRequest` when JSON is nested deeper than `limit`."""
-    if body.count(b"{") + body.count(b"[") <= limit:
-        return
-    depth, in_string, escaped = 0, False, False
-    for byte in body:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"{[":
-            depth += 1
-            if depth > limit:
-                raise InvalidRequest(f"The request's JSON is nested deeper than {limit} levels.", code="json_too_deep")
-        elif byte in b"}]":
-            depth -= 1
-
-
-async def send_json(send: Send, status: int, body: object, headers: dict[str, str]) -> None:
-    """A JSON response."""
-    await send_body(send, status, orjson.dumps(body), b"application/json", headers)
-
-
-async def send_body(send: Send, status: int, body: bytes, kind: bytes, headers: dict[str, str] | None = None) -> None:
-    """A response in one piece."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", kind),
-                (b"content-length", str(len(body)).encode()),
-                *((name.lower().encode(), value.encode()) for name, value in (headers or {}).items()),
-            ],
-        }
+def _cors(app: ASGIApp, origins: tuple[str, ...]) -> CORSMiddleware:
+    """Let pages of exactly these origins call; no credentials beside the bearer token."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["POST"],
+        allow_headers=["authorization", "content-type", "accept-language", "last-event-id", "idempotency-key"],
+        expose_headers=[
+            "x-request-id",
+            "retry-after",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+        ],
+        max_age=600,
     )
-    await send({"type": "http.response.body", "body": body})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatdock.api.auth import bearer
-from chatdock.api.edge import send_json
 from chatdock.api.errors import MethodNotAllowed
 from chatdock.chat.turns import UPLOADS_DISABLED
-from chatdock.errors import ApiError, InvalidRequest
+from chatdock.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -24,11 +23,8 @@ class Files:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse an upload, after the session was checked and the request counted."""
-        try:
-            if scope["method"] != "POST":
-                raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
-            session = await self._world.sessions.authenticate(bearer(scope["headers"]))
-            self._world.limiter.count(session.id, session.requests_per_minute, reading=False)
-            raise InvalidRequest(UPLOADS_DISABLED, code="file_upload_disabled")
-        except ApiError as error:
-            await send_json(send, error.status, error.envelope(), error.headers)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
+        session = await self._world.sessions.authenticate(bearer(scope["headers"]))
+        self._world.limiter.count(session.id, session.requests_per_minute, reading=False)
+        raise InvalidRequest(UPLOADS_DISABLED, code="file_upload_disabled")

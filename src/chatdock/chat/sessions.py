@@ -94,7 +94,11 @@ class Sessions:
         seed = api_key.encode() if idempotency_key else os.urandom(32)
 
         async def create(tx: Tx) -> tuple[Row, bytes]:
-            scope, request = f"{project_id}/sessions", wanted.model_dump_json(exclude_none=True).encode()
+            # Another key of the project could not derive the secret, so its requests are its own.
+            scope, request = (
+                f"{project_id}/{digest(api_key).hex()}/sessions",
+                wanted.model_dump_json(exclude_none=True).encode(),
+            )
             if idempotency_key:
                 if known := await idempotency.find(tx, scope, idempotency_key, request):
                     row = await sessions.by_id(tx, project_id, known["result_id"])
@@ -145,7 +149,9 @@ class Sessions:
 
     def _columns(self, project_id: str, wanted: rest.CreateSession) -> dict[str, Any]:
         settings = self._settings
-        seconds = wanted.expires_after.seconds if wanted.expires_after else settings.session_seconds
+        seconds = wanted.expires_after.seconds if wanted.expires_after else None
+        if seconds is None:
+            seconds = min(settings.session_seconds, settings.session_max_seconds)
         if seconds > settings.session_max_seconds:
             raise InvalidRequest(
                 f"expires_after.seconds must be at most {settings.session_max_seconds}, not {seconds}.",

@@ -101,7 +101,9 @@ class Threads:
         return frames.thread_json(thread_from_row(thread), _wire_items(page, PAGE_DEFAULT), extra)
 
     async def page(self, scope: Scope, wanted: PageParams) -> bytes:
-        """A page of the user's threads, without items, as JSON."""
+        """A page of the user's threads, without items, as JSON. A session without history lists none."""
+        if scope.session_id is not None and scope.recent is None:
+            return _wire_page([], [], wanted.page_size)
 
         async def load(tx: Tx) -> Sequence[Row]:
             after = await _thread_cursor(tx, scope, wanted.after, "params.after")
@@ -141,11 +143,11 @@ async def find(tx: Tx, scope: Scope, thread_id: str, *, param: str | None = "thr
     return thread
 
 
-async def find_item(tx: Tx, thread_id: str, item_id: str) -> Row:
+async def find_item(tx: Tx, thread_id: str, item_id: str, *, param: str = "params.item_id") -> Row:
     """An item of a thread that its user may see, or `NotFound`."""
     item = await items.by_id(tx, thread_id, item_id)
     if item is None or item["type"] in frames.HIDDEN_TYPES:
-        raise NotFound("Item", item_id, param="params.item_id")
+        raise NotFound("Item", item_id, param=param)
     return item
 
 

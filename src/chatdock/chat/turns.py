@@ -69,6 +69,8 @@ class Stream:
     follower: Follower
     thread_id: str
     opening: bytes = b""
+    original: bool = False
+    """The response to the request that started the run, rather than one that joined it."""
 
     async def batches(self) -> AsyncIterator[bytes]:
         """The bytes, batch by batch."""
@@ -169,7 +171,7 @@ class Turns:
         else:
             self._engine.stop_here(interrupted)
             self._engine.start_next(thread_id)
-        return Stream(follower, thread_id)
+        return Stream(follower, thread_id, original=True)
 
     async def resume(self, caller: Caller, params: ops.ResumeParams) -> Stream:
         """Follow a run after the SSE id that was received last; without one, the live run from a snapshot of it."""
@@ -211,8 +213,8 @@ class Turns:
         return orjson.dumps({"run": None if run is None else {"id": run["id"], "status": run["status"]}})
 
     async def abandon(self, stream: Stream) -> None:
-        """The client of a run went away."""
-        if self._settings.on_disconnect == "cancel":
+        """The reader of a stream went away."""
+        if stream.original and self._settings.on_disconnect == "cancel":
             await self._engine.cancel(stream.thread_id)
 
     async def _join(self, session: Session, thread_id: str) -> Stream:

@@ -258,13 +258,12 @@ RunOperation = (
 )
 """Operations that start a run and stream it."""
 
-ReadOperation = ThreadsResume | ThreadsGetById | ThreadsList | ItemsList
-"""Operations that only look; they count against a tenfold allowance of their own."""
+LightOperation = ThreadsResume | ThreadsGetById | ThreadsList | ItemsList | ThreadsCancel
+"""Looking at threads, and the stop button, which must always work: counted against a tenfold allowance of their own."""
 
 AnyOperation = Annotated[
     RunOperation
-    | ReadOperation
-    | ThreadsCancel
+    | LightOperation
     | ThreadsUpdate
     | ThreadsDelete
     | ThreadsSyncCustomAction

@@ -20,7 +20,7 @@ class ExpiresAfterParam(_Param):
     """When the session ends, counted from its creation."""
 
     anchor: Literal["created_at"] = "created_at"
-    seconds: StrictInt = Field(ge=1, description="Lifetime in seconds.")
+    seconds: StrictInt | None = Field(default=None, ge=1, description="Lifetime in seconds.")
 
 
 class RateLimitsParam(_Param):

@@ -166,14 +166,15 @@ class Execution:
         assert answer is not None
         try:
             failed = await self._emit_all(answer(self._turn), recorder)
-            recorder.close_text()
-            recorder.keep_state()
+            if not failed:
+                recorder.close_text()
+                recorder.keep_state()
         except CustomStreamError as error:
-            recorder.close_text()
+            await recorder.keep_partial()
             recorder.error(error.message, allow_retry=error.allow_retry)
             return "failed", error.message
         except StreamError as error:
-            recorder.close_text()
+            await recorder.keep_partial()
             recorder.error(allow_retry=error.allow_retry)
             return "failed", str(error.code)
         except Exception as error:
@@ -192,9 +193,11 @@ class Execution:
                 if isinstance(event, str):
                     recorder.text(event)
                 else:
-                    recorder.event(event)
                     if isinstance(event, ErrorEvent):
+                        await recorder.keep_partial()
+                        recorder.event(event)
                         return event.message or str(event.code)
+                    recorder.event(event)
                     if isinstance(event, ThreadItemDoneEvent) and _pending_call(event):
                         return None
                 if recorder.full:

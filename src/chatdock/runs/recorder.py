@@ -19,7 +19,7 @@ from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.runs.work import micros_now
-from chatdock.storage import items, runs
+from chatdock.storage import items, runs, threads
 from chatdock.workflows.registry import WorkflowError
 
 if TYPE_CHECKING:
@@ -74,11 +74,12 @@ class Recorder:
         self._text_item: types.AssistantMessageItem | None = None
         self._open: set[str] = set()
         self._hidden: set[str] = set()
-        self._fake_id = ""
+        self._fake: tuple[str, str] | None = None
         self._made_title: str | None = None
         self._thread = turn.thread.model_dump_json()
         self._shown = shown_of(turn.thread)
         self._ending = False
+        self._failed = False
         self._flushing: asyncio.Task[None] | None = None
         self._scheduled = False
         self._broken: Exception | None = None
@@ -122,8 +123,7 @@ class Recorder:
             case types.ThreadUpdatedEvent():
                 self._adopt(event.thread)
             case types.ErrorEvent():
-                self.close_text()
-                self._emit(frames.dump(event))
+                self._emit_error(frames.dump(event))
             case _ if isinstance(event, _PASSED_ON):
                 self._emit(frames.dump(event))
             case _:
@@ -142,11 +142,13 @@ class Recorder:
 
     def error(self, message: str | None = None, *, allow_retry: bool) -> None:
         """The `error` event that is a failed turn's last."""
-        self._emit(frames.error_event(message, allow_retry=allow_retry))
+        self._emit_error(frames.error_event(message, allow_retry=allow_retry))
 
     def title(self, title: str) -> None:
         """Give the thread the title that was made for it, unless it has one by now."""
-        if self._turn.thread.title is None:
+        if self._failed:
+            self.change(partial(threads.set_title_once, thread_id=self._turn.thread.id, title=title))
+        elif self._turn.thread.title is None:
             self._made_title = self._turn.thread.title = title
             self._schedule()
 
@@ -233,6 +235,14 @@ class Recorder:
         self._payloads.append(payload)
         self._schedule()
 
+    def _emit_error(self, payload: bytes) -> None:
+        """The last event of a turn: whatever else there is to say is said before it."""
+        self.close_text()
+        self._ending = True
+        self._notice_thread_changes()
+        self._emit(payload)
+        self._failed = True
+
     def _delta(self, item_id: str, content_index: int, delta: str) -> None:
         place = (item_id, content_index)
         if self._deltas and place != self._delta_place:
@@ -314,7 +324,7 @@ class Recorder:
 
     def _added(self, item: types.ThreadItem) -> None:
         if item.id == FAKE_ID:
-            self._fake_id = ids.item_id()
+            self._fake = (ids.item_id(), item.type)
         item = self._corrected(item)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
@@ -324,7 +334,10 @@ class Recorder:
         self._answer()
 
     def _stored(self, kind: str, item: types.ThreadItem) -> None:
+        fake = item.id == FAKE_ID
         item = self._corrected(item)
+        if fake and (self._fake is None or self._fake[0] == item.id):
+            self._fake = None  # the next item by that name is another one
         self._open.discard(item.id)
         data = frames.dump(item)
         if item.type in HIDDEN_TYPES:
@@ -368,13 +381,14 @@ class Recorder:
             on_answer()
 
     def _real_id(self, item_id: str) -> str:
-        return self._fake_id if item_id == FAKE_ID and self._fake_id else item_id
+        return self._fake[0] if item_id == FAKE_ID and self._fake else item_id
 
     def _corrected(self, item: types.ThreadItem) -> types.ThreadItem:
         """With its thread's id, an id of its own and a time with a zone, whatever the workflow wrote there."""
         changes: dict[str, Any] = {}
         if item.id == FAKE_ID:
-            self._fake_id = changes["id"] = self._fake_id or ids.item_id()
+            fake = self._fake
+            changes["id"] = fake[0] if fake is not None and fake[1] == item.type else ids.item_id()
         if item.thread_id != self._turn.thread.id:
             changes["thread_id"] = self._turn.thread.id
         if item.created_at.tzinfo is not UTC:

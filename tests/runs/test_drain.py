@@ -1,0 +1,157 @@
+"""SIGTERM: what is nearly done finishes, what hangs is ended properly, new work is sent elsewhere, the process goes."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.harness.client import Chat, message
+from tests.harness.server import API_KEY, ProcessServer, eventually
+from tests.runs.wire import creating, resuming
+
+WORKFLOWS = """
+import asyncio
+from chatdock import workflow
+
+@workflow("wf_test")
+async def answer(turn):
+    yield f"{turn.text} begins "
+    if turn.text == "short":
+        await asyncio.sleep(1.5)
+    elif turn.text == "hanging":
+        await asyncio.Event().wait()
+    elif turn.text == "stubborn":
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+    yield "and ends"
+"""
+
+Start = Callable[..., ProcessServer]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a server in a process of its own."""
+    target = tmp_path / "answers.py"
+    target.write_text(WORKFLOWS)
+    servers: list[ProcessServer] = []
+
+    def start(**settings: str) -> ProcessServer:
+        environment = {f"CHATDOCK_{name.upper()}": value for name, value in settings.items()}
+        servers.append(ProcessServer(tmp_path, str(target), environment=environment))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.__exit__()
+
+
+@contextmanager
+def _client(server: ProcessServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=5) as client:
+        yield client
+
+
+def _last(chat: Chat, thread_id: str) -> str:
+    return str(chat.items(thread_id)[-1]["content"][0]["text"])
+
+
+def test_an_idle_server_goes_at_once(start: Start) -> None:
+    server = start()
+    assert server.backend.chat().create("nothing").outcome == "completed"
+    assert server.terminate() < 3
+    assert server.process is not None
+    assert server.process.returncode == 0
+
+
+def test_a_server_with_live_runs_drains(start: Start) -> None:
+    server = start()
+    chat = server.backend.chat()
+    short, hanging = creating(chat, "short"), creating(chat, "hanging")
+    for reader, name in ((short, "short"), (hanging, "hanging")):
+        reader.wait_for(lambda turn, name=name: turn.text == f"{name} begins ")  # type: ignore[misc]
+    follower = resuming(chat, hanging.turn.thread_id)
+    follower.wait_for(lambda turn: turn.frames)
+    assert server.process is not None
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+
+    with _client(server) as client:
+        eventually(lambda: client.get("/readyz").status_code == 503, seconds=1, what="the drain")
+        _new_work_is_refused(client, chat, short.turn.thread_id)
+        assert client.get("/healthz").status_code == 200
+        assert chat.items(short.turn.thread_id), "reading goes on"
+
+    assert short.wait().outcome == "completed"
+    assert short.turn.text == "short begins and ends"
+    assert time.monotonic() - began < 4
+    ended = hanging.wait()
+    assert ended.outcome == follower.wait().outcome == "failed"
+    assert ended.events[-1]["type"] == "error"
+    assert ended.events[-1]["allow_retry"] is True
+    assert "stopped" in ended.events[-1]["message"]
+    (kept,) = ended.done("assistant_message")
+    assert kept["content"][0]["text"] == "hanging begins "
+    server.process.wait(12)
+    assert time.monotonic() - began < 10
+    assert server.process.returncode == 0
+
+    server.start()
+    assert _last(chat, short.turn.thread_id) == "short begins and ends"
+    assert _last(chat, ended.thread_id) == "hanging begins "
+    assert chat.call("threads.cancel", thread_id=ended.thread_id)["run"]["status"] == "failed"
+
+
+def _new_work_is_refused(client: httpx.Client, chat: Chat, thread_id: str) -> None:
+    for operation, params in [
+        ("threads.create", {"input": message("new")}),
+        ("threads.add_user_message", {"thread_id": thread_id, "input": message("new")}),
+    ]:
+        response = client.post(
+            "/v1/chatkit/conversation",
+            json={"type": operation, "params": params},
+            headers={"authorization": f"Bearer {chat.secret}"},
+        )
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) >= 1
+        assert response.json()["error"]["code"] == "server_stopping"
+    listed = client.get("/v1/chatkit/threads", headers={"authorization": f"Bearer {API_KEY}"})
+    assert len(listed.json()["data"]) == 2, "a refused request left a thread behind"
+
+
+def test_a_workflow_that_ignores_its_end_does_not_hold_the_server(start: Start) -> None:
+    server = start(drain_timeout="1")
+    chat = server.backend.chat()
+    reader = creating(chat, "stubborn")
+    turn = reader.wait_for(lambda turn: turn.text)
+    assert server.terminate() < 1 + 4, "the default of six seconds would not end within ten"
+    reader.wait()
+    server.start()
+    eventually(lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id), seconds=2)
+    assert _last(chat, turn.thread_id) == "stubborn begins "
+    assert chat.call("threads.cancel", thread_id=turn.thread_id)["run"]["status"] == "failed"
+
+
+def test_a_second_signal_ends_the_server_at_once(start: Start) -> None:
+    server = start()
+    chat = server.backend.chat()
+    reader = creating(chat, "hanging")
+    turn = reader.wait_for(lambda turn: turn.text)
+    assert server.process is not None
+    server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=5).status_code == 503)
+    assert server.terminate() < 3
+    reader.wait()
+    server.start()
+    eventually(lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id), seconds=2)
+    assert _last(chat, turn.thread_id) == "hanging begins "
