@@ -18,7 +18,7 @@ from tests.harness.client import CANARY, Backend, Chat, message
 from tests.harness.server import ThreadServer, serving
 
 Respond = Callable[[Turn], Script]
-Title = Callable[[Turn], str | None | Awaitable[str | None]]
+Title = Callable[[Turn], str | Awaitable[str | None] | None]
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Cast:
         self.parts: dict[str, Part] = {}
 
     def workflows(self) -> list[Workflow]:
-        """`wf_test` plays the user's part, `wf_plain` echoes and can do nothing else, `wf_no_stop` has no stop button."""
+        """`wf_test` plays the user's part; `wf_plain` echoes and can no more; `wf_no_stop` cannot be stopped."""
         parts = self.parts
 
         @workflow("wf_test")
@@ -66,7 +66,7 @@ class Cast:
         played.action(action)
         played.sync_action(sync_action)
         played.transcriber(transcriber)
-        played.titler(lambda turn: parts[turn.user].title(turn))  # type: ignore[arg-type,return-value]
+        played.titler(lambda turn: parts[turn.user].title(turn))  # type: ignore[arg-type]
         return [played, workflow("wf_plain")(echo), workflow("wf_no_stop", allow_cancel=False)(echo)]
 
 

@@ -30,8 +30,8 @@ CALLERS = ["owner", "other_user", "other_project", "expired", "cancelled", "none
 class Row:
     """One door: the request that aims at the targets, and the status for each caller.
 
-    `owner` is the status that the owner gets, and `foreign` that of everybody who is somebody else; whoever is nobody gets
-    401. At the back end's doors a key opens its project, whichever user it is about.
+    `owner` is the status that the owner gets, and `foreign` that of everybody who is somebody else; whoever is nobody
+    gets 401. At the back end's doors a key opens its project, whichever user it is about.
     """
 
     params: Callable[[Targets], Json]

@@ -73,9 +73,18 @@ def test_a_body_that_is_no_object_is_refused(stage: Stage, body: Any) -> None:
     refused(raw(stage.chat(), json.dumps(body).encode()))
 
 
+TEXT = {"type": "input_text", "text": "a"}
+TAG = {"type": "input_tag", "id": "1", "text": "Ada"}
+
+
 def content(*blocks: Any) -> dict[str, Any]:
     """Parameters of `threads.create` with these blocks."""
     return said(content=list(blocks))
+
+
+def answered(**given: Any) -> dict[str, Any]:
+    """Parameters of `threads.add_structured_input`."""
+    return {"thread_id": "x", "item_id": "y", "input": given}
 
 
 @pytest.mark.parametrize(
@@ -87,23 +96,24 @@ def content(*blocks: Any) -> dict[str, Any]:
         ("threads.create", content({"text": "no type"}), "params.input.content.0.type"),
         ("threads.create", content({"type": "input_video"}), "params.input.content.0.type"),
         ("threads.create", content({"type": "input_text"}), "params.input.content.0.text"),
-        ("threads.create", content({"type": "input_text", "text": "a"}, {"type": "input_text", "text": 5}), "params.input.content.1.text"),
+        ("threads.create", content(TEXT, {**TEXT, "text": 5}), "params.input.content.1.text"),
         ("threads.create", content({"type": "input_tag", "text": "Ada"}), "params.input.content.0.id"),
-        ("threads.create", content({"type": "input_tag", "id": "1", "text": "Ada", "data": []}), "params.input.content.0.data"),
+        ("threads.create", content({**TAG, "data": []}), "params.input.content.0.data"),
         ("threads.create", content("hello"), "params.input.content.0"),
         ("threads.create", content(), "params.input.content"),
         ("threads.create", said(attachments="cfile_1"), "params.input.attachments"),
         ("threads.create", said(attachments=[1]), "params.input.attachments.0"),
         ("threads.create", said(quoted_text=5), "params.input.quoted_text"),
         ("threads.create", said(inference_options=[]), "params.input.inference_options"),
-        ("threads.create", said(inference_options={"tool_choice": {}}), "params.input.inference_options.tool_choice.id"),
+        ("threads.create", said(inference_options={"tool_choice": {}}),
+         "params.input.inference_options.tool_choice.id"),
         ("threads.add_user_message", {"thread_id": 5, **said()}, "params.thread_id"),
         ("threads.list", {"limit": "many"}, "params.limit"),
         ("threads.list", {"limit": 1.5}, "params.limit"),
         ("threads.list", {"order": "sideways"}, "params.order"),
         ("threads.list", {"after": 5}, "params.after"),
         ("threads.add_client_tool_output", {"thread_id": "x"}, "params.result"),
-        ("threads.add_structured_input", {"thread_id": "x", "item_id": "y", "input": {"status": "maybe"}}, "params.input.status"),
+        ("threads.add_structured_input", answered(status="maybe"), "params.input.status"),
         ("threads.resume", {"thread_id": "x", "starting_after": 5}, "params.starting_after"),
         ("input.transcribe", {"audio_base64": "aGk="}, "params.mime_type"),
     ],

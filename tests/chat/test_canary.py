@@ -1,4 +1,4 @@
-"""The canary: what every client of the suite receives is searched for it. Here stands the proof that it can be found."""
+"""The canary: what every client of the suite receives is searched for it. Here is the proof that it can be found."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def test_what_failed_inside_is_not_told_outside(stage: Stage) -> None:
     chat = stage.chat(_fails, part={"title": _title_fails, "action": _fails, "sync_action": _sync_fails})
     turn = chat.create()
     assert turn.outcome == "failed"
-    action = {"thread_id": turn.thread_id, "action": {"type": "go", "payload": {}}}
+    action: Any = {"thread_id": turn.thread_id, "action": {"type": "go", "payload": {}}}
     assert Streamed(chat.stream("threads.custom_action", **action)).outcome == "failed"
     with pytest.raises(ApiFailure):
         chat.call("threads.sync_custom_action", **action)

@@ -32,7 +32,7 @@ def opens(chat: Chat, thread_id: str) -> bool:
     return statuses == {200}
 
 
-def test_without_history_a_session_knows_its_own_threads_alone(stage: Stage) -> None:
+def test_without_history_a_session_lists_nothing_and_opens_its_own_threads_alone(stage: Stage) -> None:
     user = stage.user()
     earlier = stage.backend.chat(user)
     old = earlier.create().thread_id
@@ -43,7 +43,7 @@ def test_without_history_a_session_knows_its_own_threads_alone(stage: Stage) -> 
         chat.send(old)
     assert failure.value.status == 404
     mine = chat.create().thread_id
-    assert listed(chat) == [mine]
+    assert listed(chat) == []
     assert opens(chat, mine)
     assert chat.send(mine).outcome == "completed"
     assert listed(configured(stage, user, enabled=False)) == []
@@ -85,8 +85,8 @@ def test_pages_of_limited_history_hold_every_thread_once(stage: Stage) -> None:
 
 def test_a_thread_beyond_the_limit_is_no_cursor(stage: Stage) -> None:
     user = stage.user()
-    old = stage.backend.chat(user).create().thread_id
-    chat = configured(stage, user, enabled=False)
+    old, _new = (stage.backend.chat(user).create().thread_id for _ in range(2))
+    chat = configured(stage, user, recent_threads=1)
     foreign = chat.post("threads.list", {"after": old})
     missing = chat.post("threads.list", {"after": "cthr_missing"})
     assert foreign.status_code == missing.status_code == 400

@@ -166,7 +166,7 @@ def test_every_secret_that_opens_nothing_gets_the_same_answer(street: Street) ->
     broken = [street.chat.secret[:-1], street.chat.secret[::-1], "ek_", "x" * 5000, "ek_é".encode().decode("latin-1")]
     bodies = {street.operate(caller, "threads.list", {}).text for caller in ("expired", "cancelled", "wrong_kind")}
     for secret in broken:
-        headers = {"authorization": b"Bearer " + secret.encode("latin-1")}
+        headers = [(b"authorization", b"Bearer " + secret.encode("latin-1"))]
         response = street.stage.backend.chat_with("x").http.post(
             "/v1/chatkit/conversation", json={"type": "threads.list"}, headers=headers
         )

@@ -129,7 +129,7 @@ def test_text_progress_notices_and_effects_come_in_the_order_in_which_they_were_
 async def cited(turn: Turn) -> Script:
     """One message with three citations, streamed as chatkit's own events."""
     item = answer(turn)
-    sources = [
+    sources: list[types.URLSource | types.FileSource | types.EntitySource] = [
         types.URLSource(title="A page", url="https://example.com/a", attribution="Example"),
         types.FileSource(title="A file", filename="a.pdf"),
         types.EntitySource(title="Ada", id="ada", data={"born": 1815}),

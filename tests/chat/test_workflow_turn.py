@@ -14,7 +14,7 @@ from tests.harness.client import CANARY, message
 from tests.harness.client import Turn as Streamed
 
 
-def test_state_lasts_from_turn_to_turn_and_the_sessions_variables_lie_over_it(stage: Stage) -> None:
+def test_state_lasts_from_turn_to_turn_and_each_sessions_own_variables_lie_over_it(stage: Stage) -> None:
     seen: list[dict[str, Any]] = []
 
     async def keeps(turn: Turn) -> Script:
@@ -25,7 +25,7 @@ def test_state_lasts_from_turn_to_turn_and_the_sessions_variables_lie_over_it(st
         yield "kept"
 
     user = stage.user(keeps)
-    free = {"workflow_members": {"state_variables": {"plan": "free", "trial": True, "seats": 3, "rate": 1.5}}}
+    free: Any = {"workflow_members": {"state_variables": {"plan": "free", "trial": True, "seats": 3, "rate": 1.5}}}
     chat = stage.backend.chat(user, **free)
     thread_id = chat.create().thread_id
     chat.send(thread_id)
@@ -38,8 +38,8 @@ def test_state_lasts_from_turn_to_turn_and_the_sessions_variables_lie_over_it(st
     assert seen == [
         given,
         {**given, **kept, "count": 1},
-        {**given, **kept, "count": 2, "plan": "gold"},
-        {**given, **kept, "count": 3, "plan": "changed by the workflow"},
+        {**kept, "count": 2, "plan": "gold"},
+        {**kept, "count": 3, "plan": "changed by the workflow"},
         given,
     ]
 

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 TIMEOUT = 30.0
 
 CANARY = "canaryQ7xN3kVw0Zp5Ls8"
-"""Lies in every chat's state variables, and wherever tests plant it: hidden context, metadata, failures. No client may see it."""
+"""Lies in every chat's state variables and wherever tests plant it, as in hidden context. No client may see it."""
 
 LEAKS: list[str] = []
 """What showed the canary to a client; the suite fails when anything stands here."""
@@ -59,7 +59,7 @@ class Watched(httpx.BaseTransport):
     """Looks for the canary in every byte that a client receives."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = transport or httpx.HTTPTransport()
+        self._transport = transport or httpx.HTTPTransport(verify=False)  # plain HTTP: spare the certificates
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """A response whose headers were searched, and whose body is searched as it comes."""

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 DESCRIPTION = Path(__file__).parent.parent / "data" / "chatkit-openapi.json"
 

@@ -41,6 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
 def preflight(server: ThreadServer, origin: str, path: str = CONVERSATION, method: str = "POST") -> httpx.Response:
     return httpx.options(
         f"{server.url}{path}",
+        verify=False,
         headers={
             "origin": origin,
             "access-control-request-method": method,
@@ -100,6 +101,7 @@ def test_other_methods_and_headers_are_not_allowed_across_origins(server: Thread
     assert "delete" not in listed(preflight(server, APP, method="DELETE"), "access-control-allow-methods")
     response = httpx.options(
         f"{server.url}{CONVERSATION}",
+        verify=False,
         headers={
             "origin": APP,
             "access-control-request-method": "POST",
@@ -122,6 +124,9 @@ def test_a_page_can_read_what_went_wrong(server: ThreadServer) -> None:
         405: chat.http.get(CONVERSATION, headers=headers),
         429: limited.post("threads.create", {"input": message("hi")}, headers=headers),
     }
+    upload = chat.http.post(FILES, files={"file": ("a.txt", b"text", "text/plain")}, headers=headers)
+    assert_error(upload, 400, code="file_upload_disabled")
+    assert_readable(upload)
     for status, response in answers.items():
         assert response.status_code == status
         assert_readable(response)
@@ -129,10 +134,19 @@ def test_a_page_can_read_what_went_wrong(server: ThreadServer) -> None:
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"x" * 1_048_577, 413), (b"[" * 65, 400)])
-@pytest.mark.parametrize("path", [CONVERSATION, FILES])
-def test_a_page_can_read_that_its_body_was_refused(server: ThreadServer, path: str, body: bytes, status: int) -> None:
-    response = server.backend.chat().http.post(path, content=body, headers={"origin": APP})
+def test_a_page_can_read_that_its_body_was_refused(server: ThreadServer, body: bytes, status: int) -> None:
+    response = server.backend.chat().http.post(CONVERSATION, content=body, headers={"origin": APP})
     assert_error(response, status)
+    assert_readable(response)
+
+
+def test_a_page_can_read_that_something_broke(server: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(server.world.threads, "page", broken)
+    response = server.backend.chat().post("threads.list", headers={"origin": APP})
+    assert_error(response, 500, kind="server_error")
     assert_readable(response)
 
 

@@ -190,7 +190,8 @@ def test_what_has_no_rest_type_is_left_out(server: ThreadServer, kind: str) -> N
 def test_pages_are_filled_past_what_is_left_out(server: ThreadServer, order: str) -> None:
     words = " ".join(f"{' '.join(UNSHOWN)} custom" for _ in range(7)) + " " + " ".join(UNSHOWN)
     thread_id = server.backend.chat("mapping", "wf_items").create(words).thread_id
-    path, pages, after = f"threads/{thread_id}/items", [], None
+    path, after = f"threads/{thread_id}/items", None
+    pages: list[Json] = []
     while not pages or pages[-1]["has_more"]:
         pages.append(server.backend.get(path, limit=3, order=order, **({"after": after} if after else {})))
         after = pages[-1]["last_id"]

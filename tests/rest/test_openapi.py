@@ -10,7 +10,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings, strategies
-from schemathesis import BaseSchema, GenerationMode
+from schemathesis import BaseSchema, CheckFunction, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.harness.server import API_KEY, ThreadServer
@@ -25,7 +25,7 @@ BREAKABLE = [("post", "/v1/chatkit/sessions"), ("get", "/v1/chatkit/threads"), (
 BREAKABLE += [("get", "/v1/chatkit/threads/{thread_id}/items")]
 """Those that take more than an id: there is no such thing as an id that breaks the description."""
 
-EXCLUDED = [
+EXCLUDED: list[CheckFunction] = [
     # What fits the description may still be refused: a cursor has to be the id of an element, a number must not be
     # written as 60.0, and a message needs content.
     positive_data_acceptance,
@@ -34,19 +34,19 @@ EXCLUDED = [
 
 @pytest.fixture(scope="module")
 def ours(server: ThreadServer) -> dict[str, Any]:
-    document: dict[str, Any] = httpx.get(f"{server.url}/openapi.json").raise_for_status().json()
+    document: dict[str, Any] = server.backend.http.get("/openapi.json").raise_for_status().json()
     return document
 
 
 def test_the_docs_come_from_this_server_alone(server: ThreadServer) -> None:
-    page = httpx.get(f"{server.url}/docs").raise_for_status()
+    page = server.backend.http.get("/docs").raise_for_status()
     assert b"//" not in page.content.replace(b"<!DOCTYPE html>", b"").replace(b"/* ", b""), "no address with a host"
     linked = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)["']""", page.text)
     assert "/openapi.json" in linked
     assert len(linked) >= 4
     for path in linked:
         assert path.startswith("/")
-        assert httpx.get(f"{server.url}{path}").status_code == 200, path
+        assert server.backend.http.get(path).status_code == 200, path
 
 
 def test_every_public_operation_is_described_and_no_other(ours: dict[str, Any]) -> None:
@@ -70,7 +70,9 @@ def test_parameters_have_the_limits_of_the_public_description(ours: dict[str, An
 
 
 def _limits(schema: dict[str, Any]) -> dict[str, Any]:
-    found = {name: schema[name] for name in ("minimum", "maximum", "minLength", "maxLength") if name in schema}
+    found: dict[str, Any] = {
+        name: schema[name] for name in ("minimum", "maximum", "minLength", "maxLength") if name in schema
+    }
     for branch in schema.get("anyOf", ()):
         found |= _limits(branch)
     return found
@@ -89,10 +91,10 @@ def test_each_operation_names_the_credential_that_it_takes(ours: dict[str, Any])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}])
 def test_no_operation_answers_without_its_credential(
-    server: ThreadServer, method: str, path: str, header: dict[str, str]
+    anonymous: httpx.Client, method: str, path: str, header: dict[str, str]
 ) -> None:
-    url = server.url + re.sub(r"{\w+}", "x", path)
-    assert httpx.request(method, url, headers=header).status_code == 401
+    url = re.sub(r"{\w+}", "x", path)
+    assert anonymous.request(method, url, headers=header).status_code == 401
 
 
 # What is described is what happens: for requests that fit the description, and for those that do not.
@@ -134,7 +136,7 @@ def test_the_description_holds_for_requests_that_nobody_thought_of(
 
     @given(case=described[path][method].as_strategy(generation_mode=mode), known=strategies.booleans())
     @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    def holds(case: schemathesis.Case, known: bool) -> None:
+    def holds(case: schemathesis.Case[Any], known: bool) -> None:
         if known and mode is GenerationMode.POSITIVE and "thread_id" in case.path_parameters:
             case.path_parameters["thread_id"] = thread_id
         headers = {"authorization": credentials[path]}

@@ -1,4 +1,4 @@
-"""A session's request limit: a moving minute, counted before anything is changed, with an allowance of its own for reads."""
+"""A session's request limit: a moving minute, counted before anything is changed. Reads have their own allowance."""
 
 from __future__ import annotations
 

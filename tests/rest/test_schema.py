@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.client import message
+from tests.harness.client import Json, message
 from tests.harness.server import ThreadServer, eventually
 from tests.rest.public_schema import assert_valid, description
 from tests.rest.workflows import KINDS
@@ -95,7 +95,7 @@ def test_a_thread_in_every_state(server: ThreadServer) -> None:
 def test_pages_that_are_empty_partial_and_last(server: ThreadServer) -> None:
     chat = server.backend.chat("pages")
     threads = [chat.create(str(n)).thread_id for n in range(3)]
-    nothing = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    nothing: Json = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     assert server.backend.get("threads", user="nobody") == nothing
     assert_valid(nothing, "get", THREADS)
     first = server.backend.get("threads", user="pages", limit=2)

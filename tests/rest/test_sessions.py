@@ -118,12 +118,8 @@ def test_a_session_ends_after_the_seconds_it_was_given(server: ThreadServer) -> 
     session = server.backend.session(expires_after=SECOND)
     chat = server.backend.chat_with(session["client_secret"])
     assert chat.post("threads.list").status_code == 200
-    refused = eventually(
-        lambda: response if (response := chat.post("threads.list")).status_code != 200 else None,
-        seconds=5,
-        what="the session's end",
-    )
-    assert_error(refused, 401, code="invalid_client_secret")
+    eventually(lambda: chat.post("threads.list").status_code != 200, seconds=5, what="the session's end")
+    assert_error(chat.post("threads.list"), 401, code="invalid_client_secret")
     shown = cancel(server, session)
     assert shown == {**session, "status": "expired", "client_secret": ""}, (
         "an expired session is not cancelled any more"

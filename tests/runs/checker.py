@@ -26,17 +26,20 @@ class Sent:
     """The terminal frame that it saw."""
 
 
-def violations(database: Path, history: list[Sent]) -> list[str]:
-    """Every broken promise, one a line; nothing when all were kept. All runs must have ended."""
+def violations(database: Path, history: list[Sent], *, one_at_a_time: bool = True) -> list[str]:
+    """Every broken promise, one a line; nothing when all were kept. All runs must have ended.
+
+    `one_at_a_time`: messages were refused while a run was live, so the runs of a thread do not overlap in time.
+    """
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
     try:
-        return [*_all(connection, history)]
+        return [*_all(connection, history, one_at_a_time)]
     finally:
         connection.close()
 
 
-def _all(connection: sqlite3.Connection, history: list[Sent]) -> Iterator[str]:
+def _all(connection: sqlite3.Connection, history: list[Sent], one_at_a_time: bool) -> Iterator[str]:
     for (verdict,) in connection.execute("PRAGMA integrity_check"):
         if verdict != "ok":
             yield f"integrity: {verdict}"
@@ -49,7 +52,8 @@ def _all(connection: sqlite3.Connection, history: list[Sent]) -> Iterator[str]:
         log |= {name: frame for frame in frames if (name := _id(frame))}
         if frames and frames[-1].startswith(b": "):
             outcomes[run["id"]] = frames[-1][2:].decode().strip()
-    yield from _check_one_at_a_time(runs)
+    if one_at_a_time:
+        yield from _check_one_at_a_time(runs)
     yield from _check_items(connection, runs)
     yield from _check_history(connection, history, log, outcomes)
 
@@ -75,7 +79,6 @@ def _check_log(run: sqlite3.Row, frames: list[bytes]) -> Iterator[str]:
 
 
 def _check_one_at_a_time(runs: list[sqlite3.Row]) -> Iterator[str]:
-    """Where messages are refused while a run is live, runs of a thread do not overlap in time."""
     ended: dict[str, tuple[str, int]] = {}
     for run in runs:
         before = ended.get(run["thread_id"])

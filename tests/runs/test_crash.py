@@ -14,6 +14,7 @@ import pytest
 
 from tests.harness.client import Chat, Json, Turn
 from tests.harness.server import eventually
+from tests.runs.checker import Sent, violations
 from tests.runs.forked import ForkedServer
 from tests.runs.wire import Reader, creating, sending
 
@@ -40,11 +41,10 @@ async def answer(turn):
 class Crash:
     """A server with one run of each kind, killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.target = folder / "answers.py"
-        self.target.write_text(WORKFLOW)
-        self.server = ForkedServer(folder, self.target, multitask_strategy="enqueue")
-        self.chat = self.server.backend.chat()
+    def __init__(self, server: ForkedServer, target: Path) -> None:
+        self.server = server
+        self.target = target
+        self.chat: Chat = server.backend.chat()
         self.before: dict[str, Turn] = {}
         self.recovered_after = 0.0
 
@@ -88,8 +88,8 @@ class Crash:
         return reader
 
     def _cancel(self, thread_id: str) -> None:
-        with suppress(httpx.TransportError), self.server.backend.chat_with(self.chat.secret).http as http:
-            http.post("/v1/chatkit/conversation", json={"type": "threads.cancel", "params": {"thread_id": thread_id}})
+        with suppress(httpx.TransportError):
+            self.chat.post("threads.cancel", {"thread_id": thread_id})
 
     def _cancel_is_stored(self) -> bool:
         connection = sqlite3.connect(self.server.database)
@@ -102,8 +102,81 @@ class Crash:
 @pytest.fixture(scope="module")
 def crash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crash]:
     folder = tmp_path_factory.mktemp("crash")
-    (folder / "answers.py").write_text(WORKFLOW)
-    with ForkedServer(folder, folder / "answers.py", multitask_strategy="enqueue") as server:
-        crash = Crash.__new__(Crash)
-        crash.__init__(folder)  # type: ignore[misc]
+    target = folder / "answers.py"
+    target.write_text(WORKFLOW)
+    with ForkedServer(folder, target, multitask_strategy="enqueue") as server:
+        crash = Crash(server, target)
+        crash.happen()
         yield crash
+
+
+def texts(chat: Chat, thread_id: str) -> list[str]:
+    return [item["content"][0]["text"] for item in chat.items(thread_id)]
+
+
+def test_every_run_has_ended_soon_after_the_start(crash: Crash) -> None:
+    assert crash.recovered_after < RECOVERY_SECONDS
+    history = [
+        Sent(text, turn.thread_id, True, outcome=crash.after(text).outcome) for text, turn in crash.before.items()
+    ]
+    assert violations(crash.server.database, history, one_at_a_time=False) == []
+
+
+def test_what_was_said_is_kept_and_a_retry_is_offered(crash: Crash) -> None:
+    for text in ("live", "first"):
+        turn = crash.after(text)
+        assert turn.frames[: len(crash.before[text].frames)] == crash.before[text].frames
+        assert turn.outcome == "failed"
+        assert turn.events[-1]["type"] == "error"
+        assert turn.events[-1]["allow_retry"] is True
+        (kept,) = turn.done("assistant_message")
+        assert kept["content"][0]["text"] == f"{text} begins "
+        assert kept in crash.thread(text)["items"]["data"]
+
+
+def test_what_was_cancelled_before_the_crash_is_cancelled_after_it(crash: Crash) -> None:
+    turn = crash.after("stopped")
+    assert turn.outcome == "cancelled"
+    assert not turn.of("error")
+    assert texts(crash.chat, turn.thread_id) == ["stopped", "stopped begins "]
+    answer = crash.chat.call("threads.cancel", thread_id=turn.thread_id)
+    assert answer == {"run": {"id": turn.run_id, "status": "cancelled"}}
+
+
+def test_what_waited_is_answered(crash: Crash) -> None:
+    turn = crash.after("queued")
+    assert turn.outcome == "completed"
+    assert turn.text == "queued begins and ends"
+    said = texts(crash.chat, turn.thread_id)
+    assert said == ["first", "first begins ", "queued", "queued begins and ends"]
+
+
+def test_the_model_is_not_asked_again(crash: Crash) -> None:
+    assert sorted(crash.asked()) == ["done", "first", "live", "queued", "stopped"]
+
+
+def test_what_was_done_is_as_it_was(crash: Crash) -> None:
+    assert crash.after("done").frames == crash.before["done"].frames
+
+
+def test_a_retry_answers_again(crash: Crash) -> None:
+    thread = crash.thread("live")
+    asked, partial = thread["items"]["data"]
+    crash.chat.call("threads.update", thread_id=thread["id"], title="Still mine")
+    reader = Reader(crash.chat, "threads.retry_after_item", thread_id=thread["id"], item_id=asked["id"])
+    turn = reader.wait_for(lambda turn: turn.text == "live begins ")
+    assert turn.of("thread.item.removed") == [{"type": "thread.item.removed", "item_id": partial["id"]}]
+    crash.chat.call("threads.cancel", thread_id=thread["id"])
+    assert reader.wait().outcome == "cancelled"
+    assert texts(crash.chat, thread["id"]) == ["live", "live begins "]
+
+
+def test_a_server_that_crashes_again_and_again_recovers_again(crash: Crash) -> None:
+    reader = creating(crash.chat, "live")
+    turn = reader.wait_for(lambda turn: turn.text)
+    for _ in range(3):
+        crash.server.kill()
+        crash.server.start()
+    reader.wait()
+    rest = crash.chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=turn.frames[0].id)
+    assert [frame.comment for frame in rest if frame.comment] == ["failed"]

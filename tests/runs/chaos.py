@@ -1,0 +1,109 @@
+"""Users who go on whatever happens to the server, and who remember what they were told."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+
+from tests.harness.client import Chat, message
+from tests.runs.checker import Sent
+from tests.runs.forked import ForkedServer
+from tests.runs.wire import Wire, complete
+
+PATIENCE = 60.0
+WORKFLOW = """
+import asyncio
+from chatdock import workflow
+
+@workflow("wf_test")
+async def answer(turn):
+    for number in range(25):
+        yield f"{turn.text}:{number} "
+        await asyncio.sleep(0.02)
+"""
+
+
+class User(threading.Thread):
+    """Creates threads, sends messages, hangs up now and then, and resumes what broke."""
+
+    def __init__(self, server: ForkedServer, name: str, seed: str) -> None:
+        super().__init__(name=name)
+        self.history: list[Sent] = []
+        self.refused: list[str] = []
+        """Answers that no user should have got."""
+        self.resumed = 0
+        self.failure: BaseException | None = None
+        self._chance = random.Random(seed)
+        self._chat: Chat = server.backend.chat(name)
+        self._threads: list[str] = []
+        self._enough = threading.Event()
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._enough.set()
+
+    def run(self) -> None:
+        """Until stopped."""
+        try:
+            while not self._enough.is_set():
+                self._take_a_turn(f"{self.name} {len(self.history)}")
+        except BaseException as error:
+            self.failure = error
+
+    def _take_a_turn(self, text: str) -> None:
+        sent = Sent(text)
+        self.history.append(sent)
+        deadline = time.monotonic() + PATIENCE
+        if self._threads and self._chance.random() < 0.6:
+            operation, params = "threads.add_user_message", {"thread_id": self._chance.choice(self._threads)}
+        else:
+            operation, params = "threads.create", {}
+        while not sent.frames:  # the same key: it happens once, however often it is sent
+            self._follow(sent, operation, {**params, "input": message(text)}, {"idempotency-key": text})
+            assert time.monotonic() < deadline, f"{text!r} was never accepted"
+        while sent.outcome is None:
+            last = max(sent.frames, key=lambda name: int(name.rpartition(":")[2]))
+            self.resumed += 1
+            self._follow(sent, "threads.resume", {"thread_id": sent.thread_id, "starting_after": last})
+            assert time.monotonic() < deadline, f"{text!r} never ended"
+        if operation == "threads.create" and sent.thread_id:
+            self._threads.append(sent.thread_id)
+
+    def _follow(self, sent: Sent, operation: str, params: Any, headers: dict[str, str] | None = None) -> None:
+        """One request, until its end, the server's end, or until this user hangs up."""
+        limit = self._chance.randrange(3000) if self._chance.random() < 0.2 else 1 << 30
+        with suppress(OSError, HTTPException):
+            wire = Wire(self._chat, operation, headers=headers, **params)
+            try:
+                if (status := wire.begin()) != 200:
+                    self.refused.append(f"{sent.text!r}: {operation} got {status}: {wire.rest()!r}")
+                    return
+                while len(wire.received) < limit and wire.read_some():
+                    sent.acknowledged = True
+            finally:
+                self._remember(sent, wire.received)
+                wire.close()
+            return
+        self._enough.wait(0.01)  # the server is gone; soon there is another
+
+    def _remember(self, sent: Sent, received: bytes) -> None:
+        for part in complete(received).split(b"\n\n")[:-1]:
+            frame = part + b"\n\n"
+            if frame.startswith(b"id: "):
+                name = frame[4 : frame.index(b"\n")].decode()
+                if name in sent.frames:
+                    self.refused.append(f"{name} came twice")
+                sent.frames[name] = frame
+                sent.thread_id = sent.thread_id or _thread_of(frame)
+            elif frame != b": keep-alive\n\n":
+                sent.outcome = frame[2:].decode().strip()
+
+
+def _thread_of(frame: bytes) -> str | None:
+    """The id of the thread that a frame names."""
+    at = frame.find(b'"cthr_')
+    return None if at < 0 else frame[at + 1 : frame.index(b'"', at + 1)].decode()
