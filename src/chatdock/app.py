@@ -56,7 +56,7 @@ class World:
     async def build(cls, settings: Settings, registry: Registry, metrics: Metrics) -> World:
         """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
         database = await open_database(settings.database_url)
-        run_log = RunLog(database, keepalive=settings.keepalive)
+        run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
         engine = Engine(database, run_log, registry, settings, metrics)
         world = cls(
             settings=settings,

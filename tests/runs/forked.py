@@ -42,11 +42,12 @@ class ForkedServer:
         assert self._process.pid is not None
         return self._process.pid
 
-    def start(self) -> float:
+    def start(self, *, wait: bool = True) -> float:
         """Return once requests are answered: the moment at which that was, by the monotonic clock."""
         self._process = _context.Process(target=_serve, args=(self._arguments, self._environment, self._log))
         self._process.start()
-        eventually(self._answers, seconds=60, what="the server's start")
+        if wait:
+            eventually(self._answers, seconds=60, what="the server's start")
         return time.monotonic()
 
     def kill(self) -> None:

@@ -33,14 +33,18 @@ class Wire:
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(TIMEOUT)
-        self._socket.connect((url.hostname, url.port))
         self._connection = HTTPConnection(url.hostname or "", url.port)
         self._connection.sock = self._socket
-        body = json.dumps({"type": operation, "params": params}).encode()
-        sent = {"Authorization": f"Bearer {chat.secret}", "Content-Type": "application/json", **(headers or {})}
-        self._connection.request("POST", "/v1/chatkit/conversation", body, sent)
         self._response: HTTPResponse | None = None
         self._received = bytearray()
+        body = json.dumps({"type": operation, "params": params}).encode()
+        sent = {"Authorization": f"Bearer {chat.secret}", "Content-Type": "application/json", **(headers or {})}
+        try:
+            self._socket.connect((url.hostname, url.port))
+            self._connection.request("POST", "/v1/chatkit/conversation", body, sent)
+        except OSError:
+            self.close()
+            raise
 
     @property
     def received(self) -> bytes:

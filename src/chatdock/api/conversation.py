@@ -70,7 +70,6 @@ class Conversation:
                 receive,
                 send,
                 headers=[(name.encode(), value.encode()) for name, value in limits.items()],
-                slow_reader_timeout=world.settings.slow_reader_timeout,
                 on_disconnect=lambda: world.turns.abandon(answer),
             )
         except SlowReader:

@@ -30,33 +30,37 @@ async def send_stream(
     send: Send,
     *,
     headers: list[tuple[bytes, bytes]],
-    slow_reader_timeout: float,
     on_disconnect: Callable[[], Awaitable[None]],
 ) -> None:
     """Send batch by batch until the run ends or the reader is gone.
 
-    A reader that takes nothing for `slow_reader_timeout` seconds is cut; it can resume, and the run never waits for it.
+    A reader that takes nothing for too long is cut with `SlowReader`; it can resume, and the run never waits for it.
     """
-    await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
+    follower = stream.follower
     gone = asyncio.ensure_future(_disconnected(receive))
-    gone.add_done_callback(lambda _: stream.follower.close())
+    gone.add_done_callback(lambda _: follower.close())
     try:
-        async for batch in stream.batches():
-            if gone.done():
-                break
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
+        batch: bytes | None = stream.opening or await follower.read()
+        while batch is not None and not gone.done():
             for start in range(0, len(batch), CHUNK_BYTES):
-                async with asyncio.timeout(slow_reader_timeout):
-                    chunk = batch if len(batch) <= CHUNK_BYTES else batch[start : start + CHUNK_BYTES]
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = batch if len(batch) <= CHUNK_BYTES else batch[start : start + CHUNK_BYTES]
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            batch = await follower.read()
         if not gone.done():
             await send({"type": "http.response.body", "body": b""})
             return
-        await on_disconnect()
-    except TimeoutError:
-        log.warning("slow_reader_cut", run=stream.follower.run_id)
+    except asyncio.CancelledError:
+        if not follower.too_slow:
+            raise
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+        log.warning("slow_reader_cut", run=follower.run_id)
         raise SlowReader from None
     finally:
+        follower.close()
         gone.cancel()
+    await on_disconnect()
 
 
 class SlowReader(Exception):

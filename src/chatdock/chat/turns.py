@@ -24,8 +24,6 @@ from chatdock.runs.work import ITEM, Kind, Work, make_turn, micros_now, thread_f
 from chatdock.storage import idempotency, items, runs, threads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from chatdock.chat.sessions import Session
     from chatdock.runs.engine import Engine
     from chatdock.runs.log import Follower, RunLog
@@ -64,20 +62,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response to send: what is known, then what the follower brings."""
+    """A response to send: the opening, then what the follower brings."""
 
     follower: Follower
     thread_id: str
     opening: bytes = b""
     original: bool = False
     """The response to the request that started the run, rather than one that joined it."""
-
-    async def batches(self) -> AsyncIterator[bytes]:
-        """The bytes, batch by batch."""
-        if self.opening:
-            yield self.opening
-        async for batch in self.follower.batches():
-            yield batch
 
 
 class Turns:

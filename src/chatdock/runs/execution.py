@@ -95,7 +95,7 @@ class Execution:
                 self._worker.cancel()
             self._timers.append(asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon))
 
-    def lost(self, error: Exception) -> None:
+    def lost(self, error: BaseException) -> None:
         """The recorder cannot store any more."""
         if isinstance(error, WorkflowError):
             log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, error=str(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from chatdock.protocol.frames import KEEP_ALIVE, split
 from chatdock.storage import runs
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 262_144
 POLL_SECONDS = 0.25
+TICK_SECONDS = 1.0
 
 
 class LiveRun:
@@ -29,9 +30,9 @@ class LiveRun:
         self.run_id = run_id
         self.ended = False
         self.last = last
+        self.followers: set[Follower] = set()
         self._batches: deque[tuple[int, int, bytes]] = deque([(first, last, data)])
         self._bytes = len(data)
-        self._changed = asyncio.Event()
 
     def publish(self, first: int, last: int, data: bytes) -> None:
         """Show a committed batch to the followers."""
@@ -40,17 +41,12 @@ class LiveRun:
         self._bytes += len(data)
         while self._bytes > TAIL_BYTES and len(self._batches) > 1:
             self._bytes -= len(self._batches.popleft()[2])
-        self.wake()
+        self._wake()
 
     def end(self) -> None:
         """Nothing more will come."""
         self.ended = True
-        self.wake()
-
-    def wake(self) -> None:
-        """Let every follower look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._wake()
 
     def since(self, after: int) -> bytes | None:
         """The frames above `after`; None when some of them are only in the database by now."""
@@ -65,24 +61,21 @@ class LiveRun:
             parts.append(_above(first, data, after))
         return b"".join(reversed(parts))
 
-    async def changed(self, seconds: float) -> bool:
-        """Wait for more; False when there was none for so long."""
-        changed = self._changed
-        try:
-            async with asyncio.timeout(seconds):
-                await changed.wait()
-        except TimeoutError:
-            return False
-        return True
+    def _wake(self) -> None:
+        for follower in self.followers:
+            follower.wake()
 
 
 class RunLog:
     """All runs of a database."""
 
-    def __init__(self, database: Database, *, keepalive: float) -> None:
-        self._database = database
-        self._keepalive = keepalive
+    def __init__(self, database: Database, *, keepalive: float, slow_reader_timeout: float) -> None:
+        self.slow_reader_timeout = slow_reader_timeout
+        self.keepalive = keepalive
+        self.database = database
         self._live: dict[str, LiveRun] = {}
+        self._followers: set[Follower] = set()
+        self._ticking: asyncio.TimerHandle | None = None
 
     def open(self, run_id: str, first: int, last: int, data: bytes) -> LiveRun:
         """Begin to publish a run whose first batch is committed."""
@@ -100,84 +93,141 @@ class RunLog:
 
     async def stored(self, run_id: str, after: int = 0) -> AsyncIterator[tuple[int, bytes]]:
         """The committed frames above `after`: batches of (last sequence number, frames), oldest first."""
-        while True:
-            position = after
-            rows = await self._database.read(lambda tx, after=after: runs.frames(tx, run_id, after))  # type: ignore[misc]
-            for row in rows:
-                yield row["last"], _above(row["first"], row["data"], position)
-                position = row["last"]
-            if position == after:
-                return
-            after = position
+        while batches := await self.stored_page(run_id, after):
+            for last, data in batches:
+                yield last, data
+                after = last
+
+    async def stored_page(self, run_id: str, after: int) -> list[tuple[int, bytes]]:
+        """The next few of them."""
+        rows = await self.database.read(lambda tx: runs.frames(tx, run_id, after))
+        return [(row["last"], _above(row["first"], row["data"], after)) for row in rows]
 
     def follow(self, run_id: str, after: int = 0) -> Follower:
-        """A follower of the frames with a sequence number above `after`."""
-        return Follower(self, self._database, run_id, after, self._keepalive)
+        """A follower of the frames with a sequence number above `after`; close it when done."""
+        follower = Follower(self, run_id, after)
+        self._followers.add(follower)
+        if self._ticking is None:
+            self._tick()
+        return follower
+
+    def forget(self, follower: Follower) -> None:
+        """The follower follows no more."""
+        self._followers.discard(follower)
+
+    def _tick(self) -> None:
+        """One timer for all followers: a timer for every frame and reader would cost more than sending it."""
+        loop = asyncio.get_running_loop()
+        for follower in list(self._followers):
+            follower.tick(loop.time())
+        seconds = min(TICK_SECONDS, self.keepalive / 2, self.slow_reader_timeout / 2)
+        self._ticking = loop.call_later(seconds, self._tick) if self._followers else None
 
 
 class Follower:
     """One reader of a run: what is stored, then live, then the end; batches oldest first, without gaps."""
 
-    def __init__(self, log: RunLog, database: Database, run_id: str, after: int, keepalive: float) -> None:
+    def __init__(self, log: RunLog, run_id: str, after: int) -> None:
         self.run_id = run_id
+        self.too_slow = False
+        """The reader took nothing for `slow_reader_timeout` seconds and was cut."""
         self._log = log
-        self._database = database
+        self._loop = asyncio.get_running_loop()
         self._position = after
-        self._keepalive = keepalive
-        self._live: LiveRun | None = log.live(run_id)
+        self._live: LiveRun | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._reader: asyncio.Task[object] | None = None
+        self._since = self._loop.time()
+        self._silent = False
         self._closed = False
+
+    async def read(self) -> bytes | None:
+        """The next frames, a comment after `keepalive` seconds of silence, or None at the end.
+
+        Between two calls the reader is taken to be busy with what it got; see `too_slow`.
+        """
+        self._reader = None
+        self._since = self._loop.time()
+        batch = await self._next()
+        self._since = self._loop.time()
+        self._reader = asyncio.current_task()
+        return batch
+
+    def wake(self) -> None:
+        """There may be something new."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def close(self) -> None:
         """Stop following, also while waiting."""
         self._closed = True
-        if self._live:
-            self._live.wake()
+        self._reader = None
+        if self._live is not None:
+            self._live.followers.discard(self)
+        self._log.forget(self)
+        self.wake()
 
-    async def batches(self) -> AsyncIterator[bytes]:
-        """Frames as they are committed; a comment after `keepalive` seconds of silence."""
+    def tick(self, now: float) -> None:
+        """Speak up when it was silent for too long; cut a reader that was busy for too long."""
+        if self._reader is not None:
+            if now - self._since >= self._log.slow_reader_timeout:
+                self.too_slow = True
+                self._reader.cancel()
+        elif now - self._since >= self._log.keepalive:
+            self._silent = True
+            self.wake()
+
+    async def _next(self) -> bytes | None:
         while not self._closed:
-            live = self._live = self._live or self._log.live(self.run_id)
-            data = live.since(self._position) if live else None
-            if live and data:
-                self._position = live.last
-                yield data
-            elif live and data is not None:
+            if self._silent:
+                self._silent = False
+                return KEEP_ALIVE
+            live = self._live or self._join()
+            data = None if live is None else live.since(self._position)
+            if live is not None and data is not None:
+                if data:
+                    self._position = live.last
+                    return data
                 if live.ended:
-                    return
-                if not await live.changed(self._keepalive):
-                    yield KEEP_ALIVE
-            else:
-                progressed = False
-                async for last, stored in self._log.stored(self.run_id, self._position):
-                    self._position = last
-                    progressed = True
-                    yield stored
-                if progressed or live:
-                    continue
-                state = await self._look_elsewhere()
-                if state == "ended":
-                    return
-                if state == "silent":
-                    yield KEEP_ALIVE
+                    return None
+                await self._wait()
+                continue
+            batches = await self._log.stored_page(self.run_id, self._position)
+            if batches:
+                self._position = batches[-1][0]
+                return b"".join(data for _, data in batches)
+            if live is None and not await self._more_elsewhere():
+                return None
+        return None
 
-    async def _look_elsewhere(self) -> Literal["more", "silent", "ended"]:
-        """Look for frames of a run that another process executes, for at most `keepalive` seconds."""
-        for _ in range(max(1, round(self._keepalive / POLL_SECONDS))):
-            state = await self._database.read(self._state)
-            if state == "more" or self._log.live(self.run_id):
-                return "more"
-            if state == "ended" or self._closed:
-                return "ended"
+    def _join(self) -> LiveRun | None:
+        live = self._live = self._log.live(self.run_id)
+        if live is not None:
+            live.followers.add(self)
+        return live
+
+    async def _wait(self) -> None:
+        self._waiting = self._loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    async def _more_elsewhere(self) -> bool:
+        """Wait for frames of a run that another process executes; False when it has ended."""
+
+        async def state(tx: Tx) -> bool | None:
+            run = await runs.by_id(tx, self.run_id)
+            if run is not None and await runs.last_sequence(tx, run) > self._position:
+                return True
+            return False if run is None or run["status"] in runs.ENDED else None
+
+        while not (self._closed or self._silent or self._log.live(self.run_id)):
+            more = await self._log.database.read(state)
+            if more is not None:
+                return more
             await asyncio.sleep(POLL_SECONDS)
-        return "silent"
-
-    async def _state(self, tx: Tx) -> Literal["more", "silent", "ended"]:
-        run = await runs.by_id(tx, self.run_id)
-        if run is None:
-            return "ended"
-        if await runs.last_sequence(tx, run) > self._position:
-            return "more"
-        return "ended" if run["status"] in runs.ENDED else "silent"
+        return True
 
 
 def _above(first: int, data: bytes, after: int) -> bytes:

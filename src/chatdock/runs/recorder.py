@@ -54,7 +54,7 @@ class Recorder:
         *,
         fence: int,
         on_answer: Callable[[], None],
-        on_failure: Callable[[Exception], None],
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         self.awaits_user = False
         """A client tool call or structured input of this run is unanswered."""
@@ -80,9 +80,10 @@ class Recorder:
         self._shown = shown_of(turn.thread)
         self._ending = False
         self._failed = False
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Future[bool] | None = None
         self._scheduled = False
-        self._broken: Exception | None = None
+        self._broken: BaseException | None = None
+        self._closing = False
         self._loop = asyncio.get_running_loop()
 
     # What workflows yield
@@ -168,7 +169,7 @@ class Recorder:
         """Wait until what is pending has been stored."""
         self._begin_flush()
         if self._flushing is not None:
-            await asyncio.shield(self._flushing)
+            await asyncio.wait([self._flushing])
 
     async def keep_partial(self) -> None:
         """Finish what was begun: a message keeps the text it has, anything else unfinished is removed."""
@@ -202,6 +203,7 @@ class Recorder:
 
     async def end(self, outcome: str, *, error: str | None = None) -> None:
         """Store what is left and the outcome in one commit, and show it. `Fenced` when the run is not ours any more."""
+        self._closing = True
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
         if self._broken is not None:
@@ -263,37 +265,42 @@ class Recorder:
             self._loop.call_soon(self._begin_flush)
 
     def _begin_flush(self) -> None:
+        """Hand what waits to the database, unless a commit is under way: then it goes into the next one."""
         self._scheduled = False
-        if self._flushing is None and (self._payloads or self._deltas or self._changes):
-            self._flushing = self._loop.create_task(self._flush())
-
-    async def _flush(self) -> None:
+        waits = self._payloads or self._deltas or self._changes or shown_of(self._turn.thread) != self._shown
+        if not waits or self._flushing is not None or self._broken is not None or self._closing:
+            return
         try:
-            while self._payloads or self._deltas or self._changes or shown_of(self._turn.thread) != self._shown:
-                first, last, data, changes = self._take()
-
-                async def append(
-                    tx: Tx, first: int = first, last: int = last, data: bytes = data, changes: Any = changes
-                ) -> bool:
-                    run_id, fence = self._live.run_id, self._fence
-                    if data:
-                        mine = await runs.append(tx, run_id, fence, first=first, last=last, data=data)
-                    else:
-                        mine = await runs.is_mine(tx, run_id, fence)
-                    for change in changes if mine else ():
-                        await change(tx)
-                    return mine
-
-                if not await self._database.write(append):
-                    raise Fenced
-                if data:
-                    self._live.publish(first, last, data)
-        except Exception as error:
-            if not isinstance(error, WorkflowError):
-                self._broken = error
+            first, last, data, changes = self._take()
+        except WorkflowError as error:
             self._on_failure(error)
-        finally:
-            self._flushing = None
+            return
+        run_id, fence = self._live.run_id, self._fence
+
+        async def append(tx: Tx) -> bool:
+            if data:
+                mine = await runs.append(tx, run_id, fence, first=first, last=last, data=data)
+            else:
+                mine = await runs.is_mine(tx, run_id, fence)
+            for change in changes if mine else ():
+                await change(tx)
+            return mine
+
+        self._flushing = self._database.submit(append)
+        self._flushing.add_done_callback(partial(self._flushed, first, last, data))
+
+    def _flushed(self, first: int, last: int, data: bytes, commit: asyncio.Future[bool]) -> None:
+        self._flushing = None
+        error = commit.exception()
+        if error is None and not commit.result():
+            error = Fenced()
+        if error is not None:
+            self._broken = error
+            self._on_failure(error)
+            return
+        if data:
+            self._live.publish(first, last, data)
+        self._begin_flush()
 
     def _take(self) -> tuple[int, int, bytes, list[Op[Any]]]:
         """What waits to be stored, numbered: first and last number, the frames, the changes of items and thread."""

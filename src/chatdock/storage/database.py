@@ -6,6 +6,7 @@ the writer thread drives it to its end without ever suspending, and on a server 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -67,6 +68,10 @@ class Database(Protocol):
         An exception from `op` rolls back that operation alone. `Unavailable` when the database takes no writes.
         An operation may be run again before its commit, so it has no other effects than through its transaction.
         """
+        ...
+
+    def submit(self, op: Op[T]) -> asyncio.Future[T]:
+        """The same without waiting; the future's result or exception is the operation's."""
         ...
 
     async def read(self, op: Op[T]) -> T:

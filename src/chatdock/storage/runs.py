@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, LargeBinary, bindparam, delete, func, insert, select, update
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, func, insert, literal_column, select, update
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import database_now, frame, run, words
@@ -16,7 +16,11 @@ ENDED = ("waiting", "completed", "failed", "cancelled")
 """States of a run that streams nothing more; `waiting` becomes `completed` when the user has answered."""
 
 _LEASE = database_now() + bindparam("lease")
-_MINE = (run.c.id == bindparam("run_id")) & (run.c.fence == bindparam("held_fence")) & (run.c.status == "running")
+_MINE = (
+    (run.c.id == bindparam("run_id"))
+    & (run.c.fence == bindparam("held_fence"))
+    & (run.c.status == literal_column("'running'"))
+)
 
 _INSERT = Statement(
     insert(run).values(

@@ -115,12 +115,16 @@ class SqliteDatabase:
 
     async def write(self, op: Op[T]) -> T:
         """Queue `op` for the next commit and wait until it is on disk."""
+        return await self.submit(op)
+
+    def submit(self, op: Op[T]) -> asyncio.Future[T]:
+        """Queue `op` for the next commit."""
+        future: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
-            raise Unavailable("The server is stopping.", code="server_stopping", retry_after=5)
-        queued = _Queued(op, self._loop.create_future())
-        self._queue.put(queued)
-        result: T = await queued.future
-        return result
+            future.set_exception(Unavailable("The server is stopping.", code="server_stopping", retry_after=5))
+        else:
+            self._queue.put(_Queued(op, future))
+        return future
 
     async def read(self, op: Op[T]) -> T:
         """Run `op` in a read transaction on a reader thread."""
