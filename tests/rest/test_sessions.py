@@ -115,7 +115,8 @@ def test_the_secret_is_shown_at_create_alone(server: ThreadServer) -> None:
 
 
 def test_a_session_ends_after_the_seconds_it_was_given(server: ThreadServer) -> None:
-    session = server.backend.session(expires_after=SECOND)
+    # Times are whole seconds: one that was given two lives for more than one.
+    session = server.backend.session(expires_after={"anchor": "created_at", "seconds": 2})
     chat = server.backend.chat_with(session["client_secret"])
     assert chat.post("threads.list").status_code == 200
     eventually(lambda: chat.post("threads.list").status_code != 200, seconds=5, what="the session's end")

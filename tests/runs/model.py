@@ -44,6 +44,8 @@ class Model:
     keys: dict[str, tuple[tuple[str, object], Run]] = field(default_factory=dict)
     texts: int = 0
     numbers: int = 0
+    born: int = 0
+    """How many threads there ever were."""
 
     def new_text(self) -> str:
         """A message that was never sent before."""
@@ -55,7 +57,8 @@ class Model:
         if (known := self._known(key, ("create", text))) is not None:
             return known
         thread = Thread([("user", text)])
-        self.threads[len(self.threads)] = thread
+        self.threads[self.born] = thread
+        self.born += 1
         return self._begin(thread, text, key, ("create", text))
 
     def send(self, index: int, text: str, key: str | None) -> Run | int:

@@ -46,7 +46,7 @@ async def get_thread(request: Request, key: Key, thread_id: str) -> rest.Thread:
 @router.delete("/{thread_id}", operation_id="deleteThread")
 async def delete_thread(request: Request, key: Key, thread_id: str) -> rest.DeletedThread:
     """Delete a thread with its items."""
-    await request.app.state.world.threads.delete(Scope(key.project_id), thread_id)
+    await request.app.state.world.threads.delete(Scope(key.project_id), thread_id, param="thread_id")
     return rest.DeletedThread(id=thread_id)
 
 

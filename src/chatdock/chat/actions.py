@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ class Actions:
             raise no_actions(session.workflow_id)
 
         async def load(tx: Tx) -> tuple[Row, WidgetItem | None]:
-            row = await find(tx, session.scope, params.thread_id, param="params.thread_id")
+            row = await find(tx, session.scope, params.thread_id)
             refuse_when_closed(row)
             return row, await sender_of(tx, params.thread_id, params.item_id)
 
@@ -70,6 +69,7 @@ class Actions:
             item=sender,
             saved_state=row["state"],
             variables=session.state_variables,
+            hidden_ids=(),
         )
         before = turn.thread.model_dump_json()
         try:
@@ -79,14 +79,14 @@ class Actions:
             if item is not None:
                 corrected = {"thread_id": turn.thread.id, "created_at": item.created_at.astimezone(UTC)}
                 item = item.model_copy(update=corrected)
-                changes.append(item_change(item.thread_id, item.id, item.type, frames.dump(item)))
+                changes.append(item_change(item.thread_id, item.id, item.type, frames.dump_item(item)))
         except Exception as error:
             log.error("action_failed", workflow=workflow.id, action=params.action.type, exc_info=error)
             # Not a 5xx: clients send those again, and the workflow may have done half of it.
             raise InvalidRequest("The action failed.", param="params.action", code="action_failed") from error
 
         async def store(tx: Tx) -> None:
-            await find(tx, session.scope, params.thread_id, param="params.thread_id")
+            await find(tx, session.scope, params.thread_id)
             for change in changes:
                 await change(tx)
 
@@ -106,15 +106,16 @@ class Actions:
             )
         try:
             audio = base64.b64decode(params.audio_base64, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
                 heard = await workflow.on_transcribe(AudioInput(data=audio, mime_type=params.mime_type))
+            result = heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard)
+            return frames.dump(result)
         except Exception as error:
             log.error("transcriber_failed", workflow=workflow.id, exc_info=error)
             raise InvalidRequest("The recording could not be transcribed.", code="transcription_failed") from error
-        return frames.dump(heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard))
 
     def _workflow(self, caller: Caller) -> Workflow:
         session = caller.session

@@ -19,7 +19,7 @@ async def give(database: Database, caller: Caller, params: FeedbackParams) -> No
     session = caller.session
 
     async def store(tx: Tx) -> None:
-        await find(tx, session.scope, params.thread_id, param="params.thread_id")
+        await find(tx, session.scope, params.thread_id)
         for item_id in params.item_ids:
             await find_item(tx, params.thread_id, item_id, param="params.item_ids")
             await feedback.put(

@@ -51,7 +51,7 @@ class Threads:
 
     async def rest_thread(self, scope: Scope, thread_id: str) -> rest.Thread:
         """One thread."""
-        return _rest_thread(await self._database.read(lambda tx: find(tx, scope, thread_id)))
+        return _rest_thread(await self._database.read(lambda tx: find(tx, scope, thread_id, param="thread_id")))
 
     async def rest_items(
         self, scope: Scope, thread_id: str, *, limit: int, order: Order, after: str | None, before: str | None
@@ -59,7 +59,7 @@ class Threads:
         """A page of a thread's items, those that have a REST shape."""
 
         async def load(tx: Tx) -> Sequence[Row]:
-            await find(tx, scope, thread_id)
+            await find(tx, scope, thread_id, param="thread_id")
             return await items.page(
                 tx,
                 thread_id,
@@ -74,11 +74,11 @@ class Threads:
         data = [rest.item_from_wire(orjson.loads(row["data"])) for row in rows]
         return rest.ItemList(data=data, first_id=_first(data), last_id=_first(data[::-1]), has_more=has_more)
 
-    async def delete(self, scope: Scope, thread_id: str) -> None:
+    async def delete(self, scope: Scope, thread_id: str, *, param: str = "params.thread_id") -> None:
         """Delete a thread with everything in it; a live run of it ends."""
 
         async def delete(tx: Tx) -> None:
-            await find(tx, scope, thread_id)
+            await find(tx, scope, thread_id, param=param)
             await threads.remove(tx, thread_id)
 
         await self._database.write(delete)
@@ -132,10 +132,12 @@ class Threads:
             await threads.rename(tx, thread_id, title)
             return await find(tx, scope, thread_id)
 
-        return frames.thread_json(thread_from_row(await self._database.write(rename)))
+        thread = thread_from_row(await self._database.write(rename))
+        self._engine.renamed(thread_id, title)
+        return frames.thread_json(thread)
 
 
-async def find(tx: Tx, scope: Scope, thread_id: str, *, param: str | None = "thread_id") -> Row:
+async def find(tx: Tx, scope: Scope, thread_id: str, *, param: str = "params.thread_id") -> Row:
     """A thread that the scope may see, or `NotFound`."""
     thread = await threads.by_id(tx, scope, thread_id)
     if thread is None:

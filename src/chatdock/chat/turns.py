@@ -18,9 +18,10 @@ from chatdock.chat.threads import find, find_item
 from chatdock.errors import ApiError, Conflict, InvalidRequest, NotFound
 from chatdock.protocol import frames, ids
 from chatdock.protocol import operations as ops
+from chatdock.protocol.frames import ITEM
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change
-from chatdock.runs.work import ITEM, Kind, Work, make_turn, micros_now, thread_from_row
+from chatdock.runs.work import Kind, Work, make_turn, micros_now, thread_from_row
 from chatdock.storage import idempotency, items, runs, threads
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Accepted:
     payloads: list[bytes] = field(default_factory=list)
     action: dict[str, Any] | None = None
     state: str = "{}"
+    hidden_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class Turns:
                 item=accepted.item,
                 saved_state=accepted.state,
                 variables=session.state_variables,
+                hidden_ids=accepted.hidden_ids,
             )
             self._engine.begin(live, turn, work, fence=1)
         else:
@@ -178,7 +181,7 @@ class Turns:
         run_id, after = match[1], int(match[2])
 
         async def load(tx: Tx) -> tuple[int, bool]:
-            await find(tx, scope, thread_id, param="params.thread_id")
+            await find(tx, scope, thread_id)
             run = await runs.by_id(tx, run_id)
             if run is None or run["thread_id"] != thread_id:
                 raise NotFound("Run", run_id, param="params.starting_after")
@@ -198,7 +201,7 @@ class Turns:
     async def cancel(self, caller: Caller, thread_id: str) -> bytes:
         """End the thread's live run, if there is one; returns its newest run as JSON, the same however often."""
         scope = caller.session.scope
-        await self._database.read(lambda tx: find(tx, scope, thread_id, param="params.thread_id"))
+        await self._database.read(lambda tx: find(tx, scope, thread_id))
         await self._engine.cancel(thread_id)
         run = await self._database.read(lambda tx: runs.latest(tx, thread_id))
         return orjson.dumps({"run": None if run is None else {"id": run["id"], "status": run["status"]}})
@@ -210,7 +213,7 @@ class Turns:
 
     async def _join(self, session: Session, thread_id: str) -> Stream:
         async def load(tx: Tx) -> Row | None:
-            await find(tx, session.scope, thread_id, param="params.thread_id")
+            await find(tx, session.scope, thread_id)
             unfinished = await runs.unfinished(tx, thread_id)
             return unfinished[0] if unfinished else None
 
@@ -329,13 +332,19 @@ def _stream_options(allow_cancel: bool) -> types.StreamOptionsEvent:
 
 
 def _scope(session: Session) -> str:
-    return f"{session.project_id}/{session.user_id}/conversation"
+    return _array(session.project_id, session.user_id, "conversation")
+
+
+def _array(*parts: str) -> str:
+    return orjson.dumps(parts).decode()
 
 
 async def _open_thread(tx: Tx, session: Session, thread_id: str, kind: Kind) -> Accepted:
-    row = await find(tx, session.scope, thread_id, param="params.thread_id")
+    row = await find(tx, session.scope, thread_id)
     refuse_when_closed(row)
-    return Accepted(thread_from_row(row), kind, None, state=row["state"])
+    return Accepted(
+        thread_from_row(row), kind, None, state=row["state"], hidden_ids=await items.hidden_ids(tx, thread_id)
+    )
 
 
 async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Accepted:

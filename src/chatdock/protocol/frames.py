@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from chatkit import types
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +24,29 @@ KEEP_ALIVE = b": keep-alive\n\n"
 HIDDEN_TYPES = frozenset({"hidden_context_item", "sdk_hidden_context"})
 """Item types that are kept in a thread for the model and never reach a client."""
 
+ITEM: TypeAdapter[types.ThreadItem] = TypeAdapter(types.ThreadItem)
+"""Reads a stored item."""
+
 _DUMP_CONTEXT = {"exclude_metadata": True}
 
 
 def dump(model: BaseModel) -> bytes:
-    """A chatkit model as the wire's JSON: no nulls, no attachment metadata."""
-    return model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT).encode()
+    """A chatkit model as the wire's JSON: no nulls, no attachment metadata. `ValueError` when it is not what it says."""
+    try:
+        dumped = model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
+    except PydanticSerializationError as error:
+        if "surrogates" not in str(error):
+            raise
+        tree = model.model_dump(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
+        return orjson.dumps(_clean_tree(tree))
+    return dumped.encode()
+
+
+def dump_item(item: types.ThreadItem) -> bytes:
+    """An item as the wire's JSON, looked at once more: what is stored must be readable for good."""
+    data = dump(item)
+    ITEM.validate_json(data)
+    return data
 
 
 def clean(text: str) -> str:
@@ -37,6 +56,14 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def _clean_tree(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {_clean_tree(key): _clean_tree(entry) for key, entry in value.items()}
+    return [_clean_tree(entry) for entry in value] if isinstance(value, list) else value
 
 
 def json_string(text: str) -> bytes:

@@ -142,6 +142,12 @@ class Engine:
             if execution := self._executions.get(run_id):
                 execution.stop(Stop.CANCELLED)
 
+    def renamed(self, thread_id: str, title: str) -> None:
+        """The user has named the thread: tell its live run, if it is executed here."""
+        for execution in self._executions.values():
+            if execution.thread_id == thread_id:
+                execution.renamed(title)
+
     def forget_thread(self, thread_id: str) -> None:
         """The thread was deleted: let go of its runs without storing anything."""
         for execution in list(self._executions.values()):

@@ -130,12 +130,11 @@ class Execution:
         try:
             async with asyncio.timeout(TITLE_SECONDS):
                 title = await made
-            if not title:
-                return
-            if self._ending:
-                await self._on_late_title(_clean_title(title))
+            title = _clean_title(title or "")
+            if title and self._ending:
+                await self._on_late_title(title)
             else:
-                self._set_title(_clean_title(title))
+                self._set_title(title)
         except Exception as error:
             log.warning("titler_failed", workflow=self._work.workflow_id, exc_info=error)
 
@@ -143,6 +142,11 @@ class Execution:
         assert self._recorder is not None
         if title:
             self._recorder.title(title)
+
+    def renamed(self, title: str) -> None:
+        """The user has named the thread."""
+        if self._recorder is not None and not self._ending:
+            self._recorder.renamed(title)
 
     async def _run(self, workflow: Workflow | None, recorder: Recorder) -> None:
         self._begun = True
@@ -169,22 +173,24 @@ class Execution:
             if not failed:
                 recorder.close_text()
                 recorder.keep_state()
-        except CustomStreamError as error:
-            await recorder.keep_partial()
-            recorder.error(error.message, allow_retry=error.allow_retry)
-            return "failed", error.message
-        except StreamError as error:
-            await recorder.keep_partial()
-            recorder.error(allow_retry=error.allow_retry)
-            return "failed", str(error.code)
         except Exception as error:
-            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
-            await recorder.keep_partial()
-            recorder.error(allow_retry=True)
-            return "failed", f"{type(error).__name__}: {error}"
+            return "failed", await self._fail(recorder, error)
         if failed:
             return "failed", failed
         return ("waiting" if recorder.awaits_user else "completed"), None
+
+    async def _fail(self, recorder: Recorder, error: Exception) -> str:
+        """Keep what was said and tell the user, last of all, that it broke off; returns what the operator should know."""
+        message, allow_retry, reason = None, True, f"{type(error).__name__}: {error}"
+        if isinstance(error, CustomStreamError):
+            message, allow_retry, reason = error.message, error.allow_retry, error.message
+        elif isinstance(error, StreamError):
+            allow_retry, reason = error.allow_retry, str(error.code)
+        else:
+            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
+        await recorder.keep_partial()
+        recorder.error(message, allow_retry=allow_retry)
+        return reason
 
     async def _emit_all(self, events: AsyncIterator[Emitted], recorder: Recorder) -> str | None:
         """Returns the message of an `error` event that the workflow yielded, which ends its turn."""

@@ -7,6 +7,7 @@ waits for the same commit becomes one delta. Commit, then deliver: followers see
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ class Recorder:
         self._text: list[str] = []
         self._text_item: types.AssistantMessageItem | None = None
         self._open: set[str] = set()
-        self._hidden: set[str] = set()
+        self._hidden = set(turn.hidden_ids)
         self._fake: tuple[str, str] | None = None
         self._made_title: str | None = None
         self._thread = turn.thread.model_dump_json()
@@ -83,7 +84,7 @@ class Recorder:
         self._flushing: asyncio.Future[bool] | None = None
         self._scheduled = False
         self._broken: BaseException | None = None
-        self._closing = False
+        self._held = False
         self._loop = asyncio.get_running_loop()
 
     # What workflows yield
@@ -145,6 +146,13 @@ class Recorder:
         """The `error` event that is a failed turn's last."""
         self._emit_error(frames.error_event(message, allow_retry=allow_retry))
 
+    def renamed(self, title: str) -> None:
+        """The user has named the thread meanwhile: the workflow and everybody who follows see it."""
+        self._turn.thread.title = title
+        self._shown, self._thread = shown_of(self._turn.thread), self._turn.thread.model_dump_json()
+        if not self._failed:
+            self._emit(frames.thread_event("thread.updated", self._turn.thread))
+
     def title(self, title: str) -> None:
         """Give the thread the title that was made for it, unless it has one by now."""
         if self._failed:
@@ -176,12 +184,14 @@ class Recorder:
         self.close_text()
         if not self._open:
             return
+        await self._hold()
         self._merge_deltas()
         snapshot = Snapshot()
         async for _, stored in self._log.stored(self._live.run_id):
             snapshot.apply(stored)
         for payload in self._payloads:
             snapshot.apply(b"data: %b\n\n" % payload)
+        self._held = False
         self._open.clear()
         for payload, change in finish_drafts(snapshot, self._turn.thread.id):
             self._emit(payload)
@@ -203,9 +213,7 @@ class Recorder:
 
     async def end(self, outcome: str, *, error: str | None = None) -> None:
         """Store what is left and the outcome in one commit, and show it. `Fenced` when the run is not ours any more."""
-        self._closing = True
-        if self._flushing is not None:
-            await asyncio.wait([self._flushing])
+        await self._hold()
         if self._broken is not None:
             raise self._broken
         first, last, data, changes = self._take()
@@ -241,7 +249,8 @@ class Recorder:
         """The last event of a turn: whatever else there is to say is said before it."""
         self.close_text()
         self._ending = True
-        self._notice_thread_changes()
+        with suppress(WorkflowError):  # the turn fails anyhow, and the thread is as it was again
+            self._notice_thread_changes()
         self._emit(payload)
         self._failed = True
 
@@ -264,11 +273,17 @@ class Recorder:
             self._scheduled = True
             self._loop.call_soon(self._begin_flush)
 
+    async def _hold(self) -> None:
+        """Let the commit that is under way end, and begin no other: what waits stays where it can be looked at."""
+        self._held = True
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+
     def _begin_flush(self) -> None:
         """Hand what waits to the database, unless a commit is under way: then it goes into the next one."""
         self._scheduled = False
         waits = self._payloads or self._deltas or self._changes or shown_of(self._turn.thread) != self._shown
-        if not waits or self._flushing is not None or self._broken is not None or self._closing:
+        if not waits or self._flushing is not None or self._broken is not None or self._held:
             return
         try:
             first, last, data, changes = self._take()
@@ -336,8 +351,9 @@ class Recorder:
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
             return
+        data = frames.dump_item(item)
         self._open.add(item.id)
-        self._emit(frames.item_event("thread.item.added", frames.dump(item)))
+        self._emit(frames.item_event("thread.item.added", data))
         self._answer()
 
     def _stored(self, kind: str, item: types.ThreadItem) -> None:
@@ -345,8 +361,8 @@ class Recorder:
         item = self._corrected(item)
         if fake and (self._fake is None or self._fake[0] == item.id):
             self._fake = None  # the next item by that name is another one
+        data = frames.dump_item(item)
         self._open.discard(item.id)
-        data = frames.dump(item)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
         else:

@@ -20,17 +20,18 @@ from chatkit.types import (
     UserMessageItem,
     WidgetItem,
 )
-from pydantic import TypeAdapter
 
+from chatdock.protocol.frames import ITEM
 from chatdock.storage import items, sessions, threads
 from chatdock.workflows.turn import Turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chatdock.storage.database import Database, Row, Tx
 
 Kind = Literal["message", "tool_output", "structured_input", "action"]
 ALL = 2_147_483_647
-ITEM: TypeAdapter[ThreadItem] = TypeAdapter(ThreadItem)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,17 +91,17 @@ def micros_now() -> int:
 async def load_turn(database: Database, work: Work, thread_id: str, session_id: str) -> Turn | None:
     """The turn of a stored run; None when its thread is gone."""
 
-    async def load(tx: Tx) -> tuple[Row, Row | None, Row | None] | None:
+    async def load(tx: Tx) -> tuple[Row, Row | None, Row | None, list[str]] | None:
         thread = await threads.by_id(tx, threads.Scope(work.project_id), thread_id)
         if thread is None:
             return None
         item = None if work.item_id is None else await items.by_id(tx, thread_id, work.item_id)
-        return thread, item, await sessions.of_run(tx, session_id)
+        return thread, item, await sessions.of_run(tx, session_id), await items.hidden_ids(tx, thread_id)
 
     loaded = await database.read(load)
     if loaded is None:
         return None
-    row, item_row, session = loaded
+    row, item_row, session, hidden_ids = loaded
     item = None if item_row is None else ITEM.validate_json(item_row["data"])
     variables = None if session is None else session["state_variables"]
     return make_turn(
@@ -111,6 +112,7 @@ async def load_turn(database: Database, work: Work, thread_id: str, session_id: 
         item=item,
         saved_state=row["state"],
         variables=variables,
+        hidden_ids=hidden_ids,
     )
 
 
@@ -123,6 +125,7 @@ def make_turn(
     item: ThreadItem | None,
     saved_state: str,
     variables: str | None,
+    hidden_ids: Iterable[str],
 ) -> Turn:
     """A turn from what is at hand; `saved_state` and `variables` are JSON as stored."""
     thread_id = thread.id
@@ -130,7 +133,9 @@ def make_turn(
     session_variables: dict[str, Any] = orjson.loads(variables) if variables else {}
 
     async def load_items(limit: int | None) -> list[ThreadItem]:
-        rows = await database.read(lambda tx: items.page(tx, thread_id, order="desc", count=limit or ALL))
+        rows = await database.read(
+            lambda tx: items.page(tx, thread_id, order="desc", count=ALL if limit is None else limit)
+        )
         history = [ITEM.validate_json(row["data"]) for row in reversed(rows)]
         # Messages that came in meanwhile and wait for their own turn are not this one's to answer.
         own = next((n for n, entry in enumerate(history) if entry.id == work.item_id), len(history))
@@ -151,5 +156,6 @@ def make_turn(
         saved_state=saved,
         locale=work.locale,
         metadata=work.metadata,
+        hidden_ids=frozenset(hidden_ids),
         load_items=load_items,
     )

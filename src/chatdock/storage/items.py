@@ -29,6 +29,7 @@ _INSERT = Statement(insert(item))
 _BY_ID = Statement(select(item).where(_ONE))
 _REPLACE = Statement(update(item).where(_ONE).values(data=bindparam("new_data"), type=bindparam("new_type")))
 _MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_position")))
+_HIDDEN = Statement(select(item.c.id).where(_IN_THREAD, item.c.type.in_(words(HIDDEN_TYPES))))
 _REMOVE = Statement(delete(item).where(_ONE))
 _AFTER = Statement(select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position))
 _REMOVE_AFTER = Statement(delete(item).where(_IN_THREAD, item.c.position > bindparam("place")))
@@ -84,6 +85,11 @@ async def page(
     statement = _page(order, after is not None, before is not None, only)
     rows = await tx.all(statement, thread=thread_id, count=count, **cursors)
     return rows[::-1] if before is not None and after is None else rows
+
+
+async def hidden_ids(tx: Tx, thread_id: str) -> list[str]:
+    """The ids of the items that the thread's user does not see."""
+    return [row["id"] for row in await tx.all(_HIDDEN, thread=thread_id)]
 
 
 async def after(tx: Tx, thread_id: str, position: int) -> Sequence[Row]:

@@ -26,6 +26,8 @@ from sqlalchemy.sql.expression import FunctionElement
 
 metadata = MetaData()
 
+HIDDEN = "type IN ('hidden_context_item', 'sdk_hidden_context')"
+
 api_key = Table(
     "api_key",
     metadata,
@@ -89,6 +91,7 @@ item = Table(
     Column("type", Text, nullable=False),
     Column("data", Text, nullable=False),  # the wire item, JSON
     Index("item_by_id", "thread_id", "id", unique=True),
+    Index("item_hidden", "thread_id", "id", sqlite_where=text(HIDDEN), postgresql_where=text(HIDDEN)),
     sqlite_with_rowid=False,
 )
 

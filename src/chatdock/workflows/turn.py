@@ -62,6 +62,8 @@ class Turn:
     """The session's state variables alone."""
     saved_state: dict[str, Any] = field(default_factory=dict, repr=False)
     """What earlier turns left, as it is stored."""
+    hidden_ids: frozenset[str] = field(default=frozenset(), repr=False)
+    """Items of earlier turns that clients do not see, so that no event of this turn names one."""
     load_items: LoadItems | None = field(default=None, repr=False)
 
     @property
