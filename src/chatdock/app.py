@@ -11,11 +11,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from chatdock import __version__
 from chatdock.api import conversation, files, health, openapi, sessions, threads
-from chatdock.api.edge import Edge
+from chatdock.api.edge import Edge, Failures
 from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
 from chatdock.chat.actions import Actions
 from chatdock.chat.keys import KeyRing
@@ -23,10 +24,12 @@ from chatdock.chat.limits import RequestLimiter
 from chatdock.chat.sessions import Sessions
 from chatdock.chat.threads import Threads
 from chatdock.chat.turns import Turns
-from chatdock.errors import ApiError, clip
+from chatdock.errors import ApiError, InvalidRequest, clip
 from chatdock.metrics import Metrics
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.runs.engine import Engine
 from chatdock.runs.log import RunLog
@@ -102,13 +105,21 @@ def create_app(
             edge.doors["/v1/chatkit/files"] = files.Files(world)
             yield
 
-    app = FastAPI(title="Chatdock", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Chatdock",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
     for router in (sessions.router, threads.router, health.router):
         app.include_router(router)
     if demo:
         from chatdock.api.demo import add_demo
 
         add_demo(app)
+    app.add_middleware(Failures)
     openapi.describe(app)
     _add_docs(app)
     _add_error_handlers(app)
@@ -140,6 +151,16 @@ def _add_docs(app: FastAPI) -> None:
         )
 
 
+def _methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Every method that a path takes; the router's own answer names those of its first route alone."""
+    candidates = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    return [
+        method
+        for method in candidates
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
 def _add_error_handlers(app: FastAPI) -> None:
     def answer(error: ApiError) -> JSONResponse:
         return JSONResponse(error.envelope(), error.status, error.headers)
@@ -154,8 +175,11 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Any) -> JSONResponse:
+        if error.status_code == 400:
+            return answer(InvalidRequest("The request body is not valid JSON.", code="invalid_json"))
         if error.status_code == 405:
-            return answer(MethodNotAllowed(f"{request.method} is not allowed here.", headers=dict(error.headers or {})))
+            allowed = ", ".join(_methods(app, request.scope))
+            return answer(MethodNotAllowed(f"{request.method} is not allowed here.", headers={"Allow": allowed}))
         return answer(
             RouteNotFound(f"Invalid URL ({request.method} {clip(request.url.path, 200)}).", code="unknown_url")
         )

@@ -27,7 +27,8 @@ from tests.runs.model import PARTIAL, Model, Run, Thread
 from tests.runs.stage import Stage
 from tests.runs.wire import Reader, resuming
 
-EXAMPLES, STEPS = 30, 40
+EXAMPLES, STEPS = 27, 40
+BETWEEN_RESTARTS = 12
 KEYS = st.sampled_from([None, None, "red", "green"])
 PICK = st.integers(0, 1 << 16)
 
@@ -69,6 +70,7 @@ class ServerAndModel(RuleBasedStateMachine):
         self.server: ThreadServer
         self.chat: Chat
         self.touched: int | None = None
+        self.since_restart = 0
 
     @initialize()
     def start(self) -> None:
@@ -202,8 +204,10 @@ class ServerAndModel(RuleBasedStateMachine):
             if client is not None:
                 client.hang_up()
 
+    @precondition(lambda self: self.since_restart >= BETWEEN_RESTARTS)
     @rule()
     def restart(self) -> None:
+        self.since_restart = 0
         self._stop()
         live = [run for thread in self.model.threads.values() if (run := thread.live)]
         self.model.restart()
@@ -216,6 +220,7 @@ class ServerAndModel(RuleBasedStateMachine):
     @invariant()
     def every_thread_is_as_the_model_says(self) -> None:
         type(self).steps += 1
+        self.since_restart += 1
         if not self.ids:
             return
         listed = self.chat.call("threads.list", limit=100)["data"]

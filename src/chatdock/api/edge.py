@@ -29,6 +29,35 @@ log = structlog.get_logger("chatdock.api")
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
+class Failures:
+    """Turns what goes wrong into the envelope, as long as nothing was sent.
+
+    Around everything, and once more inside FastAPI, whose own last resort answers in plain text.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except ApiError as error:
+            if "chatdock.started" in scope:
+                raise
+            await send_json(send, error.status, error.envelope(), error.headers)
+        except Exception:
+            request_id = scope["chatdock.request_id"]
+            log.exception("request_failed", request_id=request_id, path=scope["path"])
+            if "chatdock.started" in scope:
+                raise
+            hidden = ApiError(f"The server had an error while processing your request ({request_id}).")
+            await send_json(send, hidden.status, hidden.envelope(), {})
+
+
 class Edge:
     """The outermost layer.
 
@@ -41,7 +70,8 @@ class Edge:
         self._app = app
         self._settings = settings
         self._metrics = metrics
-        self._cors = _cors(self._answer, settings.allowed_origins)
+        self._plain = Failures(self._answer)
+        self._cors = _cors(self._plain, settings.allowed_origins)
 
     @property
     def world(self) -> World:
@@ -70,27 +100,15 @@ class Edge:
                 self._metrics.requests.labels(message["status"]).inc()
             await send(message)
 
-        app: ASGIApp = self._cors if scope["path"] in self.doors else self._answer
+        app: ASGIApp = self._cors if scope["path"] in self.doors else self._plain
         await app(scope, receive, send_with_headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and turn what goes wrong into the envelope, as long as nothing was sent."""
-        try:
-            door = self.doors.get(scope["path"])
-            if door is None and scope["method"] == "POST":
-                receive = await self._checked(receive)
-            await (door or self._app)(scope, receive, send)
-        except ApiError as error:
-            if "chatdock.started" in scope:
-                raise
-            await send_json(send, error.status, error.envelope(), error.headers)
-        except Exception:
-            request_id = scope["chatdock.request_id"]
-            log.exception("request_failed", request_id=request_id, path=scope["path"])
-            if "chatdock.started" in scope:
-                raise
-            hidden = ApiError(f"The server had an error while processing your request ({request_id}).")
-            await send_json(send, hidden.status, hidden.envelope(), {})
+        """Pass a request on."""
+        door = self.doors.get(scope["path"])
+        if door is None and scope["method"] == "POST":
+            receive = await self._checked(receive)
+        await (door or self._app)(scope, receive, send)
 
     async def _checked(self, receive: Receive) -> Receive:
         """Read the body within its bounds and hand it on in one piece."""

@@ -8,7 +8,6 @@ from typing import Any
 from chatdock.errors import ApiError, InvalidRequest, clip
 
 _SKIPPED = {"body", "query", "path", "header"}
-_BRANCHES = {"str", "int", "float", "bool", "constrained-str"}
 
 
 class RouteNotFound(ApiError):
@@ -34,7 +33,7 @@ def from_validation(errors: Iterable[Mapping[str, Any]], names: frozenset[str] =
     kind = str(error["type"])
     if kind in {"json_invalid", "value_error.jsondecode"}:
         return InvalidRequest("The request body is not valid JSON.", code="invalid_json")
-    path = ".".join(_members(location, names))
+    path = ".".join(part for part in location if part not in names and part != "[key]")
     message = str(error["msg"])
     if kind == "missing":
         return InvalidRequest(f"Missing required parameter: '{path or 'body'}'.", param=path or None, code="missing")
@@ -46,9 +45,3 @@ def from_validation(errors: Iterable[Mapping[str, Any]], names: frozenset[str] =
         path = f"{path}.type" if path else "type"
         return InvalidRequest(f"Missing required parameter: '{path}'.", param=path, code="missing")
     return InvalidRequest(f"Invalid '{path or 'body'}': {message}.", param=path or None, code="invalid_value")
-
-
-def _members(location: list[str], names: frozenset[str]) -> list[str]:
-    """Without what pydantic adds for the branch of a union that it tried, such as `constrained-str`."""
-    members = [part for part in location if part not in names and not part.startswith("function-")]
-    return members[:-1] if members and members[-1] in _BRANCHES else members

@@ -84,7 +84,7 @@ def _conversation() -> dict[str, Any]:
             "200": {
                 "description": _STREAM,
                 "content": {
-                    "text/event-stream": {"schema": {"type": "string"}},
+                    "text/event-stream": {},
                     "application/json": {"schema": {"type": "object"}},
                 },
             }

@@ -17,7 +17,7 @@ async def create_session(
     request: Request,
     key: Key,
     body: rest.CreateSession,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, alias="Idempotency-Key")] = None,
 ) -> rest.Session:
     """Create a session for a user; its client secret is shown this once."""
     world = request.app.state.world

@@ -31,7 +31,7 @@ _DUMP_CONTEXT = {"exclude_metadata": True}
 
 
 def dump(model: BaseModel) -> bytes:
-    """A chatkit model as the wire's JSON: no nulls, no attachment metadata. `ValueError` when it is not what it says."""
+    """A chatkit model as the wire's JSON: no nulls, no attachment metadata. `ValueError` if it is not what it says."""
     try:
         dumped = model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
     except PydanticSerializationError as error:

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
-StateValue = Annotated[str, StringConstraints(max_length=10_485_760)] | StrictBool | StrictInt | StrictFloat
+MAX_STATE_TEXT = 10_485_760
+
+
+def _storable(value: object) -> object:
+    # Before the union is tried, so that an error names the variable and not a branch of the union.
+    whole = isinstance(value, int) and -(2**63) <= value < 2**63
+    if whole or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, str) and len(value) <= MAX_STATE_TEXT:
+        return value
+    raise PydanticCustomError(
+        "state_value",
+        f"must be a text of at most {MAX_STATE_TEXT} characters, a finite number, an integer of 64 bits or a boolean",
+    )
+
+
+StateValue = Annotated[
+    Annotated[str, StringConstraints(max_length=MAX_STATE_TEXT)] | StrictBool | StrictInt | StrictFloat,
+    BeforeValidator(_storable),
+]
 StateKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

@@ -93,6 +93,7 @@ class Engine:
     def begin(self, live: LiveRun, turn: Turn, work: Work, fence: int) -> None:
         """Execute a run that is committed as running under this owner."""
         workflow = self._registry.find(work.workflow_id, work.workflow_version)
+        thread_id = turn.thread.id
 
         def on_end(outcome: str) -> None:
             self._executions.pop(live.run_id, None)
@@ -100,10 +101,10 @@ class Engine:
             self._metrics.runs_ended.labels(outcome).inc()
             self._metrics.runs_live.set(len(self._executions))
             if self._settings.multitask_strategy != "reject":
-                self.start_next(turn.thread.id)
+                self.start_next(thread_id)
 
         async def on_late_title(title: str) -> None:
-            await self._database.write(lambda tx: threads.set_title_once(tx, turn.thread.id, title))
+            await self._database.write(lambda tx: threads.set_title_once(tx, thread_id, title))
 
         execution = Execution(
             live.run_id,

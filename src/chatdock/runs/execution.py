@@ -180,7 +180,7 @@ class Execution:
         return ("waiting" if recorder.awaits_user else "completed"), None
 
     async def _fail(self, recorder: Recorder, error: Exception) -> str:
-        """Keep what was said and tell the user, last of all, that it broke off; returns what the operator should know."""
+        """Keep what was said, and say last of all that it broke off; returns what the operator should know."""
         message, allow_retry, reason = None, True, f"{type(error).__name__}: {error}"
         if isinstance(error, CustomStreamError):
             message, allow_retry, reason = error.message, error.allow_retry, error.message

@@ -63,6 +63,7 @@ class Recorder:
         self._log = log
         self._live = live
         self._turn = turn
+        self._thread_id = turn.thread.id  # not read again: a workflow could have written another one there
         self._fence = fence
         self._on_answer: Callable[[], None] | None = on_answer
         self._on_failure = on_failure
@@ -95,7 +96,7 @@ class Recorder:
             return
         if self._text_item is None:
             item = types.AssistantMessageItem(
-                id=ids.item_id(), thread_id=self._turn.thread.id, created_at=self._turn.now(), content=[]
+                id=ids.item_id(), thread_id=self._thread_id, created_at=self._turn.now(), content=[]
             )
             self._text_item = item
             self._open.add(item.id)
@@ -147,16 +148,15 @@ class Recorder:
         self._emit_error(frames.error_event(message, allow_retry=allow_retry))
 
     def renamed(self, title: str) -> None:
-        """The user has named the thread meanwhile: the workflow and everybody who follows see it."""
+        """The user has named the thread meanwhile, which is stored already: the workflow sees it, and leaves it."""
+        was = types.ThreadMetadata.model_validate_json(self._thread).model_copy(update={"title": title})
         self._turn.thread.title = title
-        self._shown, self._thread = shown_of(self._turn.thread), self._turn.thread.model_dump_json()
-        if not self._failed:
-            self._emit(frames.thread_event("thread.updated", self._turn.thread))
+        self._shown, self._thread = shown_of(was), was.model_dump_json()
 
     def title(self, title: str) -> None:
         """Give the thread the title that was made for it, unless it has one by now."""
         if self._failed:
-            self.change(partial(threads.set_title_once, thread_id=self._turn.thread.id, title=title))
+            self.change(partial(threads.set_title_once, thread_id=self._thread_id, title=title))
         elif self._turn.thread.title is None:
             self._made_title = self._turn.thread.title = title
             self._schedule()
@@ -193,7 +193,7 @@ class Recorder:
             snapshot.apply(b"data: %b\n\n" % payload)
         self._held = False
         self._open.clear()
-        for payload, change in finish_drafts(snapshot, self._turn.thread.id):
+        for payload, change in finish_drafts(snapshot, self._thread_id):
             self._emit(payload)
             if change is not None:
                 self._changes.append(change)
@@ -207,7 +207,7 @@ class Recorder:
     def hide(self, content: str) -> None:
         """Leave a note for the model in the thread, which clients do not see."""
         note = types.SDKHiddenContextItem(
-            id=ids.item_id(), thread_id=self._turn.thread.id, created_at=self._turn.now(), content=content
+            id=ids.item_id(), thread_id=self._thread_id, created_at=self._turn.now(), content=content
         )
         self._changes.append(item_change(note.thread_id, note.id, note.type, frames.dump(note)))
 
@@ -375,7 +375,7 @@ class Recorder:
 
     def _removed(self, item_id: str) -> None:
         self._open.discard(item_id)
-        self._changes.append(partial(items.remove, thread_id=self._turn.thread.id, item_id=item_id))
+        self._changes.append(partial(items.remove, thread_id=self._thread_id, item_id=item_id))
         if item_id not in self._hidden:
             self._emit(frames.removed(item_id))
 
@@ -412,8 +412,8 @@ class Recorder:
         if item.id == FAKE_ID:
             fake = self._fake
             changes["id"] = fake[0] if fake is not None and fake[1] == item.type else ids.item_id()
-        if item.thread_id != self._turn.thread.id:
-            changes["thread_id"] = self._turn.thread.id
+        if item.thread_id != self._thread_id:
+            changes["thread_id"] = self._thread_id
         if item.created_at.tzinfo is not UTC:
             changes["created_at"] = item.created_at.astimezone(UTC)
         return item.model_copy(update=changes) if changes else item

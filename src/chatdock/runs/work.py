@@ -20,6 +20,7 @@ from chatkit.types import (
     UserMessageItem,
     WidgetItem,
 )
+from pydantic_core import from_json, to_json
 
 from chatdock.protocol.frames import ITEM
 from chatdock.storage import items, sessions, threads
@@ -51,12 +52,12 @@ class Work:
 
     def to_json(self) -> str:
         """As stored in `run.input`."""
-        return orjson.dumps(asdict(self)).decode()
+        return to_json(asdict(self), inf_nan_mode="null").decode()
 
     @classmethod
     def from_json(cls, data: str) -> Work:
         """As it was when the run was accepted."""
-        return cls(**orjson.loads(data))
+        return cls(**from_json(data))
 
 
 def thread_from_row(row: Row) -> ThreadMetadata:
