@@ -1,10 +1,9 @@
-"""Puts the rooms together: `create_app(settings, workflows)` builds one world and owns its start and its end."""
+"""Puts the doors before the rooms: `create_app(settings, workflows)` owns the start and the end of one world."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -18,12 +17,6 @@ from chatdock import __version__
 from chatdock.api import conversation, files, health, openapi, sessions, threads
 from chatdock.api.edge import Edge, Failures
 from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
-from chatdock.chat.actions import Actions
-from chatdock.chat.keys import KeyRing
-from chatdock.chat.limits import RequestLimiter
-from chatdock.chat.sessions import Sessions
-from chatdock.chat.threads import Threads
-from chatdock.chat.turns import Turns
 from chatdock.errors import ApiError, InvalidRequest, clip
 from chatdock.metrics import Metrics
 
@@ -31,56 +24,10 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from chatdock.model.endpoint import ModelEndpoint
-from chatdock.runs.engine import Engine
-from chatdock.runs.log import RunLog
 from chatdock.settings import Settings
-from chatdock.storage.database import Database, open_database
 from chatdock.workflows.models import connected
 from chatdock.workflows.registry import Registry, Workflow
-
-
-@dataclass(slots=True)
-class World:
-    """Everything that one application holds; the doors reach it as `app.state.world`."""
-
-    settings: Settings
-    registry: Registry
-    metrics: Metrics
-    limiter: RequestLimiter
-    database: Database
-    engine: Engine
-    keys: KeyRing
-    sessions: Sessions
-    threads: Threads
-    turns: Turns
-    actions: Actions
-
-    @classmethod
-    async def build(cls, settings: Settings, registry: Registry, metrics: Metrics) -> World:
-        """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
-        database = await open_database(settings.database_url)
-        run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
-        engine = Engine(database, run_log, registry, settings, metrics)
-        world = cls(
-            settings=settings,
-            registry=registry,
-            metrics=metrics,
-            limiter=RequestLimiter(),
-            database=database,
-            engine=engine,
-            keys=KeyRing(database, settings.api_keys),
-            sessions=Sessions(database, registry, settings),
-            threads=Threads(database, engine),
-            turns=Turns(database, engine, run_log, registry, settings),
-            actions=Actions(database, registry, settings),
-        )
-        await engine.start()
-        return world
-
-    async def close(self) -> None:
-        """End what is live, then let go of the database."""
-        await self.engine.close()
-        await self.database.close()
+from chatdock.world import World
 
 
 def create_app(

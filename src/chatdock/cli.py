@@ -72,7 +72,7 @@ def serve(
     from chatdock.model.errors import ModelError
     from chatdock.server import listen
     from chatdock.server import serve as run_server
-    from chatdock.storage.database import DatabaseUrlError, parse_url
+    from chatdock.storage.connect import DatabaseUrlError, parse_url
     from chatdock.workflows.registry import WorkflowError
 
     try:
@@ -202,7 +202,7 @@ def _settings(database_url: str | None) -> Settings:
 
 def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
     from chatdock.errors import ApiError
-    from chatdock.storage.database import DatabaseUrlError, open_database
+    from chatdock.storage.connect import DatabaseUrlError, open_database
 
     async def run() -> T:
         database = await open_database(_settings(database_url).database_url)

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from chatdock.app import World, create_app
+from chatdock.app import create_app
 from chatdock.server import Server, listen
 from chatdock.settings import Settings
 from chatdock.workflows.registry import Workflow
+from chatdock.world import World
 from tests.harness.client import Backend
 
 T = TypeVar("T")

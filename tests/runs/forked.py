@@ -1,4 +1,4 @@
-"""`chatdock serve` in a process that was forked off one which has imported everything: up in a moment, to be killed often."""
+"""`chatdock serve`, forked off a process that has imported everything: up in a moment, to be killed often."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from tests.harness.client import Backend
 from tests.harness.server import API_KEY, DEADLINE, eventually, free_port
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["chatdock.app", "chatdock.cli", "chatdock.server", "uvicorn.protocols.http.httptools_impl"])
+_context.set_forkserver_preload(
+    ["chatdock.app", "chatdock.cli", "chatdock.server", "uvicorn.protocols.http.httptools_impl"]
+)
 
 
 class ForkedServer:

@@ -143,7 +143,7 @@ def test_nobody_cancels_another_users_run(server: ThreadServer, chat: Chat, stag
 
 
 def test_a_workflow_that_ignores_being_cancelled_is_abandoned(tmp_path: Path) -> None:
-    released = []
+    released: list[str] = []
 
     @workflow("wf_test")
     async def stubborn(turn: Turn) -> AsyncIterator[str]:

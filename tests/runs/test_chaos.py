@@ -91,7 +91,9 @@ def test_nothing_is_lost_and_nothing_happens_twice(aftermath: Aftermath) -> None
     frames = sum(len(sent.frames) for sent in history)
     resumed = sum(user.resumed for user in aftermath.users)
     failed = sum(sent.outcome == "failed" for sent in history)
-    print(f"{KILLS} kills: {acknowledged} messages acknowledged, {failed} broken off, {resumed} resumes, {frames} frames")
+    print(
+        f"{KILLS} kills: {acknowledged} messages acknowledged, {failed} broken off, {resumed} resumes, {frames} frames"
+    )
     assert acknowledged >= KILLS
     assert resumed >= KILLS // 2, "the kills hit nobody"
     assert failed >= KILLS // 4, "the kills hit no run"
@@ -99,18 +101,26 @@ def test_nothing_is_lost_and_nothing_happens_twice(aftermath: Aftermath) -> None
 
 TAMPERINGS = {
     "a lost batch": ("DELETE FROM frame WHERE (run_id, first) = (:run, :middle)", "sequence numbers"),
-    "a frame nobody sent": ("UPDATE frame SET data = CAST(replace(CAST(data AS TEXT), 'delta', 'atled') AS BLOB) WHERE run_id = :run",
-                            "was seen as"),
+    "a changed frame": (
+        "UPDATE frame SET data = CAST(replace(CAST(data AS TEXT), 'delta', 'atled') AS BLOB) WHERE run_id = :run",
+        "was seen as",
+    ),
     "a lost message": ("DELETE FROM item WHERE thread_id = :thread AND type = 'user_message'", "was acknowledged"),
     "a lost answer": ("DELETE FROM item WHERE thread_id = :thread AND type = 'assistant_message'", "items differ"),
-    "a second end": ("INSERT INTO frame SELECT id, 9999, 9999, x'3a20646f6e650a0a' FROM run WHERE id = :run", "2 terminal"),
-    "a lost end": ("DELETE FROM frame WHERE run_id = :run AND last = :last", "0 terminal"),
+    "a second end": (
+        "INSERT INTO frame SELECT id, 9999, 9999, CAST(': done' || char(10, 10) AS BLOB) FROM run WHERE id = :run",
+        "2 terminal frames",
+    ),
+    "a lost end": ("DELETE FROM frame WHERE run_id = :run AND last = :last", "0 terminal frames"),
     "another end": ("UPDATE run SET status = 'cancelled' WHERE id = :run", "but is cancelled"),
     "a run without end": ("UPDATE run SET status = 'queued' WHERE id = :run", "not ended"),
-    "a message twice": ("INSERT INTO item SELECT thread_id, 9999, 'cti_x', type, data FROM item WHERE thread_id = :thread"
-                        " AND type = 'user_message' LIMIT 1", "doubled"),
+    "a message twice": (
+        "INSERT INTO item SELECT thread_id, 9999, 'cti_x', type, data FROM item"
+        " WHERE thread_id = :thread AND type = 'user_message' LIMIT 1",
+        "doubled",
+    ),
     "two live runs": ("UPDATE run SET ended_at = created_at + 1000000000000 WHERE thread_id = :busy", "began while"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)

@@ -1,4 +1,4 @@
-"""kill -9: what was begun is ended at boot with what was said by then, what waited is answered, nothing is asked twice."""
+"""kill -9: what was begun ends at boot with what was said by then, what waited is answered, nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ class Crash:
     def _cancel_is_stored(self) -> bool:
         connection = sqlite3.connect(self.server.database)
         try:
-            return bool(connection.execute("SELECT 1 FROM run WHERE cancel_requested AND status = 'running'").fetchone())
+            return bool(
+                connection.execute("SELECT 1 FROM run WHERE cancel_requested AND status = 'running'").fetchone()
+            )
         finally:
             connection.close()
 

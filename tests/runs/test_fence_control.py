@@ -1,4 +1,4 @@
-"""The checker can fail: with the fence taken out of the statements, the same interleaving breaks promises it reports."""
+"""The checker can fail: without the fence in the statements, the same interleaving breaks promises, and it says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import Integer, LargeBinary, bindparam, insert, select, update
 
 from chatdock.protocol import frames, ids
 from chatdock.storage import runs, threads
-from chatdock.storage.database import Statement, Tx, open_database
+from chatdock.storage.connect import open_database
+from chatdock.storage.database import Statement, Tx
 from chatdock.storage.schema import frame, run
 from tests.runs.checker import violations
 
@@ -60,7 +61,11 @@ async def test_without_the_fence_the_checker_reports_the_interleaving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anybodys = run.c.id == bindparam("run_id")
-    columns = [bindparam("first", type_=Integer), bindparam("last", type_=Integer), bindparam("data", type_=LargeBinary)]
+    columns = [
+        bindparam("first", type_=Integer),
+        bindparam("last", type_=Integer),
+        bindparam("data", type_=LargeBinary),
+    ]
     append = insert(frame).from_select(["run_id", "first", "last", "data"], select(run.c.id, *columns).where(anybodys))
     end = update(run).where(anybodys).values(status=bindparam("outcome"), last_sequence=bindparam("last"))
     monkeypatch.setattr(runs, "_APPEND", Statement(append))

@@ -47,9 +47,7 @@ def test_every_operation_that_starts_a_run_knows_the_key(chat: Chat, stage: Stag
     said = text if operation == "threads.retry_after_item" else f"{text} more"
     stage.end(said, "second answer")
     members = {"item_id": item_id} if operation == "threads.retry_after_item" else {"input": message(said)}
-    answers = [
-        chat.stream(operation, headers=keyed(operation), thread_id=turn.thread_id, **members) for _ in range(3)
-    ]
+    answers = [chat.stream(operation, headers=keyed(operation), thread_id=turn.thread_id, **members) for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert answers[0][-1].comment == "completed"
     assert len(chat.items(turn.thread_id)) == (2 if operation == "threads.retry_after_item" else 4)

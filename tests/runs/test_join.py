@@ -55,7 +55,9 @@ def test_a_client_that_joined_resumes_with_the_id_of_its_snapshot(chat: Chat, st
     rest = resuming(chat, reader.turn.thread_id, snapshot[-1].id)
     stage.end(text, "three")
     whole = reader.wait()
-    assert rest.wait().frames == [frame for frame in whole.frames if not frame.id or frame.sequence > snapshot[-1].sequence]
+    assert rest.wait().frames == [
+        frame for frame in whole.frames if not frame.id or frame.sequence > snapshot[-1].sequence
+    ]
     assert fold([*snapshot, *rest.frames]) == fold(whole.frames)
 
 

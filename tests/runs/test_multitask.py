@@ -159,9 +159,7 @@ def test_a_queued_message_can_be_joined_and_resumed(queueing: ThreadServer, stag
     assert turn.outcome == "completed"
 
 
-def test_deleting_a_thread_ends_the_streams_of_what_was_queued(
-    queueing: ThreadServer, stage: Stage, text: str
-) -> None:
+def test_deleting_a_thread_ends_the_streams_of_what_was_queued(queueing: ThreadServer, stage: Stage, text: str) -> None:
     chat = queueing.backend.chat()
     first = begun(chat, stage, f"{text} a")
     second = queued(chat, first.turn.thread_id, f"{text} b")

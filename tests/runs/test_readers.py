@@ -148,7 +148,9 @@ def test_many_readers_of_one_run_see_the_same(chat: Chat, stage: Stage, text: st
         assert reader.wait().frames == frames[1:]
 
 
-def test_readers_that_come_and_go_leave_nothing_behind(server: ThreadServer, chat: Chat, stage: Stage, text: str) -> None:
+def test_readers_that_come_and_go_leave_nothing_behind(
+    server: ThreadServer, chat: Chat, stage: Stage, text: str
+) -> None:
     def tasks() -> int:
         async def count() -> int:
             return len(asyncio.all_tasks())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -81,10 +82,8 @@ class Wire:
 
     def hang_up(self) -> None:
         """Drop the connection, also while another thread reads from it."""
-        try:
+        with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def close(self) -> None:
         """Let go of the socket."""

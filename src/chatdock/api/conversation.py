@@ -22,8 +22,8 @@ from chatdock.protocol import operations as ops
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from chatdock.app import World
     from chatdock.chat.turns import Stream
+    from chatdock.world import World
 
 _NAMES = frozenset(
     [*ops.OPERATION.core_schema.get("schema", ops.OPERATION.core_schema).get("choices", ()), "input_text", "input_tag"]

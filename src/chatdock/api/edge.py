@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from chatdock.app import World
     from chatdock.metrics import Metrics
     from chatdock.settings import Settings
+    from chatdock.world import World
 
 log = structlog.get_logger("chatdock.api")
 

@@ -12,7 +12,7 @@ from chatdock.errors import InvalidRequest
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from chatdock.app import World
+    from chatdock.world import World
 
 
 class Files:

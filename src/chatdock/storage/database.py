@@ -10,9 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
-
 T = TypeVar("T")
 
 
@@ -81,27 +78,3 @@ class Database(Protocol):
     async def close(self) -> None:
         """Finish what is queued and let go of the files."""
         ...
-
-
-class DatabaseUrlError(ValueError):
-    """The database URL cannot be used; the message says why."""
-
-
-def parse_url(url: str) -> URL:
-    """The parsed database URL, of a dialect that this version can open."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise DatabaseUrlError("the database URL is malformed; for example sqlite:///./chatdock.db") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise DatabaseUrlError(f"{parsed.get_backend_name()!r} databases are not supported yet; use sqlite:///path")
-    if not parsed.database or parsed.database == ":memory:":
-        raise DatabaseUrlError("the database must be a file: sqlite:///relative or sqlite:////absolute")
-    return parsed
-
-
-async def open_database(url: str) -> Database:
-    """Open the database, creating or upgrading its tables."""
-    from chatdock.storage.sqlite import SqliteDatabase
-
-    return await SqliteDatabase.open(parse_url(url))

@@ -1,0 +1,63 @@
+"""Everything that one application holds, built from the rooms below and closed in the opposite order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatdock.chat.actions import Actions
+from chatdock.chat.keys import KeyRing
+from chatdock.chat.limits import RequestLimiter
+from chatdock.chat.sessions import Sessions
+from chatdock.chat.threads import Threads
+from chatdock.chat.turns import Turns
+from chatdock.metrics import Metrics
+from chatdock.runs.engine import Engine
+from chatdock.runs.log import RunLog
+from chatdock.settings import Settings
+from chatdock.storage.connect import open_database
+from chatdock.storage.database import Database
+from chatdock.workflows.registry import Registry
+
+
+@dataclass(slots=True)
+class World:
+    """The doors reach it as `app.state.world`."""
+
+    settings: Settings
+    registry: Registry
+    metrics: Metrics
+    limiter: RequestLimiter
+    database: Database
+    engine: Engine
+    keys: KeyRing
+    sessions: Sessions
+    threads: Threads
+    turns: Turns
+    actions: Actions
+
+    @classmethod
+    async def build(cls, settings: Settings, registry: Registry, metrics: Metrics) -> World:
+        """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
+        database = await open_database(settings.database_url)
+        run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
+        engine = Engine(database, run_log, registry, settings, metrics)
+        world = cls(
+            settings=settings,
+            registry=registry,
+            metrics=metrics,
+            limiter=RequestLimiter(),
+            database=database,
+            engine=engine,
+            keys=KeyRing(database, settings.api_keys),
+            sessions=Sessions(database, registry, settings),
+            threads=Threads(database, engine),
+            turns=Turns(database, engine, run_log, registry, settings),
+            actions=Actions(database, registry, settings),
+        )
+        await engine.start()
+        return world
+
+    async def close(self) -> None:
+        """End what is live, then let go of the database."""
+        await self.engine.close()
+        await self.database.close()
