@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chatdock.workflows.registry import Workflow, workflow
+    from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Workflow
 
 __all__ = ["Turn", "Workflow", "__version__", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Turn": "chatdock.workflows.turn",
-    "Workflow": "chatdock.workflows.registry",
+    "Workflow": "chatdock.workflows.workflow",
     "workflow": "chatdock.workflows.registry",
 }
 

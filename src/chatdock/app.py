@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.settings import Settings
 from chatdock.workflows.models import connected
-from chatdock.workflows.registry import Registry, Workflow
+from chatdock.workflows.registry import Registry
+from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
 
 

@@ -73,7 +73,7 @@ def serve(
     from chatdock.server import listen
     from chatdock.server import serve as run_server
     from chatdock.storage.connect import DatabaseUrlError, parse_url
-    from chatdock.workflows.registry import WorkflowError
+    from chatdock.workflows.workflow import WorkflowError
 
     try:
         parse_url(settings.database_url)

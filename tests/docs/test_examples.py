@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chatdock.workflows.loader import load
-from chatdock.workflows.registry import Workflow
+from chatdock.workflows.workflow import Workflow
 from tests.harness.client import Json, Turn
 from tests.harness.server import serving
 

@@ -20,7 +20,7 @@ import httpx
 from chatdock.app import create_app
 from chatdock.server import Server, listen
 from chatdock.settings import Settings
-from chatdock.workflows.registry import Workflow
+from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
 from tests.harness.client import Backend
 

@@ -9,7 +9,7 @@ from typing import Any
 from chatkit import types
 from chatkit.widgets import Card, Text
 
-from chatdock.workflows.registry import Emitted
+from chatdock.workflows.workflow import Emitted
 from tests.harness.client import Chat, Frame
 from tests.runs.stage import Stage
 from tests.runs.wire import Reader, creating

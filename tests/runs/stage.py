@@ -11,7 +11,7 @@ from typing import Any
 from chatkit.types import AssistantMessageItem, UserMessageItem
 
 from chatdock import Turn, workflow
-from chatdock.workflows.registry import Emitted
+from chatdock.workflows.workflow import Emitted
 
 END = object()
 

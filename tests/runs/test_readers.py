@@ -83,10 +83,8 @@ def test_readers_that_take_nothing_cost_little_are_cut_and_delay_nobody(torrent:
     try:
         opening = frames_in(stuck[0].read(1000))[0]
         thread_id = opening.event["thread"]["id"] if opening.event else ""
-        for _ in range(STUCK - 1):
-            stuck.append(
-                Wire(chat, "threads.resume", thread_id=thread_id, starting_after=opening.id, receive_buffer=4096)
-            )
+        params = {"thread_id": thread_id, "starting_after": opening.id}
+        stuck += [Wire(chat, "threads.resume", receive_buffer=4096, **params) for _ in range(STUCK - 1)]
         assert [wire.begin() for wire in stuck] == [200] * STUCK
 
         def cut() -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chatdock import Turn, workflow
-from chatdock.workflows.registry import Workflow
+from chatdock.workflows.workflow import Workflow
 from tests.harness.client import Chat
 from tests.harness.server import ThreadServer, eventually, serving
 

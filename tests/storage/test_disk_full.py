@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.client import ApiFailure, Chat, message
+from tests.harness.client import ApiFailure, Chat, Json, message
 from tests.harness.server import eventually
 from tests.runs.checker import Sent, violations
 from tests.runs.forked import ForkedServer
@@ -105,10 +105,11 @@ def test_a_run_ends_after_the_disk_was_full_though_nobody_else_comes(disk: Disk)
 
 def _new_messages_are_refused(disk: Disk, thread_id: str) -> None:
     before = _rows(disk.server.database)
-    for operation, params in [
+    requests: list[tuple[str, Json]] = [
         ("threads.create", {"input": message("refused")}),
         ("threads.add_user_message", {"thread_id": thread_id, "input": message("refused")}),
-    ]:
+    ]
+    for operation, params in requests:
         with pytest.raises(ApiFailure) as failure:
             disk.chat.stream(operation, **params)
         assert failure.value.status == 503

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from chatdock.protocol.operations import CustomActionParams
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
-    from chatdock.workflows.registry import Registry, Workflow
+    from chatdock.workflows.registry import Registry
+    from chatdock.workflows.workflow import Workflow
 
 log = structlog.get_logger("chatdock.chat")
 

@@ -9,7 +9,7 @@ import orjson
 from chatkit.types import ThreadMetadata
 
 from chatdock.storage import items, threads
-from chatdock.workflows.registry import WorkflowError
+from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from chatdock.storage.database import Op

@@ -14,15 +14,15 @@ from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
 from chatdock.runs.recorder import Fenced
-from chatdock.workflows.registry import WorkflowError
+from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from chatdock.runs.recorder import Recorder
     from chatdock.runs.work import Work
-    from chatdock.workflows.registry import Emitted, Workflow
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted, Workflow
 
 log = structlog.get_logger("chatdock.runs")
 

@@ -21,7 +21,7 @@ from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs, threads
-from chatdock.workflows.registry import WorkflowError
+from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from chatdock.model.endpoint import ModelEndpoint
-    from chatdock.workflows.registry import Emitted
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
 
 log = structlog.get_logger("chatdock.workflows")
 

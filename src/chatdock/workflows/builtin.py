@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatdock.workflows.titles import opening_words
 
 if TYPE_CHECKING:
-    from chatdock.workflows.registry import Workflow
+    from chatdock.workflows.workflow import Workflow
 
 DEMO_INSTRUCTIONS = "You are a friendly, helpful assistant. Answer briefly, in the user's language."
 DEMO_HISTORY = 12
@@ -19,8 +19,8 @@ def builtin_workflows() -> list[Workflow]:
     from agents import Agent
 
     from chatdock.workflows.agents_sdk import AgentAdapter
-    from chatdock.workflows.registry import Workflow
     from chatdock.workflows.showcase import showcase
+    from chatdock.workflows.workflow import Workflow
 
     agent = Agent(name="Chatdock demo", instructions=DEMO_INSTRUCTIONS)
     demo = Workflow("wf_demo", AgentAdapter(agent, history_limit=DEMO_HISTORY), version=None, allow_cancel=True)

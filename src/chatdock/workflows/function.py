@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatdock.workflows.titles import opening_words
 
 if TYPE_CHECKING:
-    from chatdock.workflows.registry import Respond, Title
+    from chatdock.workflows.workflow import Respond, Title
 
 
 class FunctionAdapter:

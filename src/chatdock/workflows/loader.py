@@ -9,7 +9,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chatdock.workflows.registry import Workflow, WorkflowError, collecting, workflow
+from chatdock.workflows.registry import collecting, workflow
+from chatdock.workflows.workflow import Workflow, WorkflowError
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from chatdock.model.endpoint import ModelEndpoint
     from chatdock.settings import Settings
-    from chatdock.workflows.registry import Workflow
+    from chatdock.workflows.workflow import Workflow
 
 
 @asynccontextmanager

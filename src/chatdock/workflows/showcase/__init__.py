@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatdock.workflows.registry import Emitted, workflow
+from chatdock.workflows.registry import workflow
 from chatdock.workflows.showcase import items, messages, turns, widgets
 from chatdock.workflows.showcase.arguments import Arguments
 from chatdock.workflows.turn import Turn
+from chatdock.workflows.workflow import Emitted
 
 if TYPE_CHECKING:
     from chatkit.types import AudioInput, ThreadItem

@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
     from chatkit.types import StructuredInput, Task
 
-    from chatdock.workflows.registry import Emitted
     from chatdock.workflows.showcase.arguments import Arguments
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
 
 TASKS: dict[str, Task] = {
     "custom": CustomTask(title="Opened the logbook", icon="book-open", content="Two entries, **both** signed."),

@@ -31,9 +31,9 @@ from chatdock.workflows.showcase.widgets import shown
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from chatdock.workflows.registry import Emitted
     from chatdock.workflows.showcase.arguments import Arguments
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
 
 MAX_WORDS = 20_000
 MAX_KILOBYTES = 2048

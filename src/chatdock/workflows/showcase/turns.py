@@ -26,9 +26,9 @@ from chatdock.workflows.showcase.messages import text
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from chatdock.workflows.registry import Emitted
     from chatdock.workflows.showcase.arguments import Arguments
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
 
 NOTICES = (
     NoticeEvent(level="info", message="A notice that informs."),

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from chatkit.types import ThreadItem
 
-    from chatdock.workflows.registry import Emitted
     from chatdock.workflows.showcase.arguments import Arguments
     from chatdock.workflows.showcase.gallery import Json
     from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
 
 
 def made(turn: Turn, widget: Any, *, copy_text: str | None = None) -> WidgetItem:

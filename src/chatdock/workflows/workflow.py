@@ -1,0 +1,94 @@
+"""What a workflow is: something that answers turns, with what it can do beside answering."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from chatkit.types import AudioInput, ThreadItem, ThreadStreamEvent, TranscriptionResult
+
+from chatdock.workflows.turn import Turn
+
+Emitted = str | ThreadStreamEvent
+"""What a workflow yields: assistant text, or an event of `chatkit.types`."""
+Respond = Callable[[Turn], AsyncIterator[Emitted]]
+SyncAction = Callable[[Turn], Awaitable[ThreadItem | None]]
+Transcribe = Callable[[AudioInput], Awaitable[str | TranscriptionResult]]
+Title = Callable[[Turn], Awaitable[str | None]] | Callable[[Turn], str | None]
+
+
+class Adapter(Protocol):
+    """What makes one kind of thing answer turns."""
+
+    @property
+    def title(self) -> Title:
+        """Names a thread whose workflow has no titler of its own."""
+        ...
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it is answered by the configured model endpoint."""
+        ...
+
+    @property
+    def respond(self) -> Respond:
+        """Answer a message, a tool's output or structured input."""
+        ...
+
+
+class WorkflowError(Exception):
+    """A workflow that cannot be registered or did what no workflow may do; the message is for its author."""
+
+
+class Workflow:
+    """Something that answers, under an id and a version.
+
+    `action`, `sync_action`, `transcriber` and `titler` register what it does beside answering; each can be used as a
+    decorator. Without a titler a thread is named after its first message.
+    """
+
+    def __init__(self, workflow_id: str, adapter: Adapter, *, version: str | None, allow_cancel: bool) -> None:
+        self.id = workflow_id
+        self.version = version
+        self.adapter = adapter
+        self.allow_cancel = allow_cancel
+        self.respond: Respond = adapter.respond
+        self.on_action: Respond | None = None
+        self.on_sync_action: SyncAction | None = None
+        self.on_transcribe: Transcribe | None = None
+        self.on_title: Title = adapter.title
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it is answered by the configured model endpoint."""
+        return self.adapter.needs_model
+
+    def action(self, function: Respond) -> Respond:
+        """Perform widget actions: an async generator like the workflow itself; see `turn.action`, `turn.sender`."""
+        _require_generator(function, f"the action of workflow {self.id!r}")
+        self.on_action = function
+        return function
+
+    def sync_action(self, function: SyncAction) -> SyncAction:
+        """Perform widget actions that do not stream: `async def`, returns the one item it changed, or None."""
+        self.on_sync_action = function
+        return function
+
+    def transcriber(self, function: Transcribe) -> Transcribe:
+        """Turn recorded speech into text: `async def (audio: AudioInput)`, returns the text."""
+        self.on_transcribe = function
+        return function
+
+    def titler(self, function: Title) -> Title:
+        """Name a thread after its first message: `def` or `async def (turn)`, returns a title, or None for none."""
+        self.on_title = function
+        return function
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.id!r}, version={self.version!r})"
+
+
+def _require_generator(function: Any, what: str) -> None:
+    if not inspect.isasyncgenfunction(function):
+        raise WorkflowError(f"{what} must be an async generator: write `async def` and yield")
