@@ -156,6 +156,9 @@ class Execution:
             outcome, error = await self._work_through(workflow, recorder)
         except asyncio.CancelledError:
             outcome, error = "cancelled", None
+        except Exception as failure:  # even what was said cannot be settled now
+            outcome, error = "failed", None
+            self.lost(failure)
         await self._finish(recorder, outcome, error)
 
     async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
