@@ -158,7 +158,8 @@ class Execution:
             outcome, error = "cancelled", None
         except Exception as failure:  # even what was said cannot be settled now
             outcome, error = "failed", None
-            self.lost(failure)
+            self._stopped = Stop.LOST
+            log.error("end_failed", run=self.run_id, exc_info=failure)
         await self._finish(recorder, outcome, error)
 
     async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
