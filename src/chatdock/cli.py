@@ -72,11 +72,12 @@ def serve(
     from chatdock.model.errors import ModelError
     from chatdock.server import listen
     from chatdock.server import serve as run_server
-    from chatdock.storage.connect import DatabaseUrlError, parse_url
+    from chatdock.storage.connect import prepare_database
+    from chatdock.storage.database import UnusableDatabase
     from chatdock.workflows.workflow import WorkflowError
 
     try:
-        parse_url(settings.database_url)
+        prepare_database(settings.database_url)
         if targets:
             from chatdock.workflows.loader import load
 
@@ -106,7 +107,7 @@ def serve(
         gc.set_threshold(20_000, 20, 20)  # a turn makes thousands of short-lived objects and next to no garbage
         gc.enable()
         run_server(served, settings, listener, host, port)
-    except (WorkflowError, ModelError, DatabaseUrlError, FileNotFoundError, OSError) as error:
+    except (WorkflowError, ModelError, UnusableDatabase, OSError) as error:
         _fail(str(error))
 
 
@@ -202,7 +203,8 @@ def _settings(database_url: str | None) -> Settings:
 
 def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
     from chatdock.errors import ApiError
-    from chatdock.storage.connect import DatabaseUrlError, open_database
+    from chatdock.storage.connect import open_database
+    from chatdock.storage.database import UnusableDatabase
 
     async def run() -> T:
         database = await open_database(_settings(database_url).database_url)
@@ -213,7 +215,7 @@ def _with_database(database_url: str | None, work: Callable[[Database], Awaitabl
 
     try:
         return asyncio.run(run())
-    except (ApiError, DatabaseUrlError, FileNotFoundError, RuntimeError) as error:
+    except (ApiError, UnusableDatabase) as error:
         _fail(str(error))
 
 

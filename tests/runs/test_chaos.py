@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("CHATDOCK_CHAOS_KILLS", "10"))
 SEED = os.environ.get("CHATDOCK_CHAOS_SEED") or str(time.time_ns())
 USERS = 4
 
-pytestmark = pytest.mark.timeout(60 + 15 * KILLS)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + 15 * KILLS)]
 
 
 @dataclass

@@ -35,6 +35,8 @@ async def answer(turn):
     yield "and ends"
 """
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., ProcessServer]
 
 

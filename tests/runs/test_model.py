@@ -313,6 +313,7 @@ class ServerAndModel(RuleBasedStateMachine):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_server_does_what_its_model_says() -> None:
     ServerAndModel.steps = 0

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -35,7 +36,7 @@ async def torrent(turn):
         content = [AssistantMessageContent(text=f"{{number:05d}}" * {SIZE // 5})]
         yield ThreadItemDoneEvent(item=AssistantMessageItem(
             id=turn.new_id(), thread_id=turn.thread.id, created_at=turn.now(), content=content))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
 """
 
 
@@ -83,7 +84,7 @@ def test_readers_that_take_nothing_cost_little_are_cut_and_delay_nobody(torrent:
     try:
         opening = frames_in(stuck[0].read(1000))[0]
         thread_id = opening.event["thread"]["id"] if opening.event else ""
-        params = {"thread_id": thread_id, "starting_after": opening.id}
+        params: dict[str, Any] = {"thread_id": thread_id, "starting_after": opening.id}
         stuck += [Wire(chat, "threads.resume", receive_buffer=4096, **params) for _ in range(STUCK - 1)]
         assert [wire.begin() for wire in stuck] == [200] * STUCK
 

@@ -15,6 +15,8 @@ from tests.runs.checker import Sent, violations
 from tests.runs.forked import ForkedServer
 from tests.runs.wire import Reader, creating
 
+pytestmark = pytest.mark.slow
+
 WORKFLOW = """
 import asyncio, pathlib
 from chatdock import workflow

@@ -44,9 +44,10 @@ class Conversation:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
+        # First, since a client that goes away takes with it what was not read.
+        body = await read_json(receive, world.settings)
         session = await world.sessions.authenticate(bearer(scope["headers"]))
         headers = {bytes(name): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await read_json(receive, world.settings)
         try:
             operation = ops.OPERATION.validate_json(body)
         except ValidationError as error:

@@ -148,9 +148,8 @@ class Turns:
         if accepted is None:
             return await self._rejoin(session, run_id)
         thread_id = accepted.thread.id
-        live = self._log.open(run_id, 1, last, data)
-        follower = self._log.follow(run_id)
         if work is not None:
+            live = self._log.open(run_id, 1, last, data)
             turn = make_turn(
                 self._database,
                 work,
@@ -165,7 +164,7 @@ class Turns:
         else:
             self._engine.stop_here(interrupted)
             self._engine.start_next(thread_id)
-        return Stream(follower, thread_id, original=True)
+        return Stream(self._log.follow(run_id), thread_id, original=True)
 
     async def resume(self, caller: Caller, params: ops.ResumeParams) -> Stream:
         """Follow a run after the SSE id that was received last; without one, the live run from a snapshot of it."""
@@ -209,7 +208,7 @@ class Turns:
     async def abandon(self, stream: Stream) -> None:
         """The reader of a stream went away."""
         if stream.original and self._settings.on_disconnect == "cancel":
-            await self._engine.cancel(stream.thread_id)
+            await self._engine.cancel(stream.thread_id, only=stream.follower.run_id)
 
     async def _join(self, session: Session, thread_id: str) -> Stream:
         async def load(tx: Tx) -> Row | None:
@@ -223,7 +222,8 @@ class Turns:
         snapshot, position = Snapshot(), 0
         async for last, stored in self._log.stored(run["id"]):
             snapshot.apply(stored)
-            position = last
+            # The run may have ended by now: its last frame, which is no event, is then left to the follower.
+            position = last - 1 if frames.is_terminal(frames.split(stored)[-1]) else last
         shown = list(snapshot.events())
         opening = [b"data: %b\n\n" % payload for payload in shown[:-1]]
         opening += [frames.frame(run["id"], position, payload) for payload in shown[-1:]]

@@ -123,6 +123,11 @@ def terminal(outcome: str) -> bytes:
     return b": %b\n\n" % outcome.encode()
 
 
+def is_terminal(frame: bytes) -> bool:
+    """Whether this is a run's last frame."""
+    return frame.startswith(b": ")
+
+
 def split(data: bytes) -> list[bytes]:
     """The single frames of a batch."""
     return [part + b"\n\n" for part in data.split(b"\n\n")[:-1]]

@@ -18,7 +18,7 @@ import structlog
 from chatdock.errors import ApiError, Unavailable
 from chatdock.protocol import frames
 from chatdock.protocol.snapshot import Snapshot
-from chatdock.runs.execution import Execution, Stop
+from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
 from chatdock.runs.work import Work, load_turn, micros_now
 from chatdock.storage import idempotency, items, runs, threads
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.runs")
 
+CANCEL_SECONDS = 8.0
+"""How long a cancel waits for the end that it asked for."""
 RECORDS_KEPT_SECONDS = 24 * 3600
 INTERRUPTED = "The answer was interrupted. What was there of it has been kept."
 
@@ -55,6 +57,7 @@ class Engine:
         self._metrics = metrics
         self._executions: dict[str, Execution] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._let_go: set[str] = set()
         self._strays: set[str] = set()
         self._compacted = 0
 
@@ -66,6 +69,7 @@ class Engine:
     async def start(self) -> None:
         """End what an earlier process left behind, start what waits, and keep watch."""
         await self._recover(all_foreign=self._database.sole_owner)
+        self._database.share()
         self._spawn(self._keep_leases())
         self._spawn(self._keep_sweeping())
 
@@ -98,6 +102,8 @@ class Engine:
         def on_end(outcome: str) -> None:
             self._executions.pop(live.run_id, None)
             self._log.close(live)
+            if outcome == LOST:
+                self._let_go.add(live.run_id)
             self._metrics.runs_ended.labels(outcome).inc()
             self._metrics.runs_live.set(len(self._executions))
             if self._settings.multitask_strategy != "reject":
@@ -128,14 +134,21 @@ class Engine:
         self._metrics.runs_live.set(len(self._executions))
         execution.start(workflow, recorder)
 
-    async def cancel(self, thread_id: str) -> None:
-        """Record that the thread's unfinished runs are to end, and wait until those of this process have."""
-        run_ids = await self._database.write(lambda tx: runs.request_cancel(tx, thread_id))
+    async def cancel(self, thread_id: str, *, only: str | None = None) -> None:
+        """Record that the thread's unfinished runs, or one of them, are to end, and wait until they have."""
+        run_ids = await self._database.write(lambda tx: runs.request_cancel(tx, thread_id, only))
         self.stop_here(run_ids)
-        for run_id in run_ids:
-            if execution := self._executions.get(run_id):
-                await execution.ended()
-        await self._claim_next(thread_id)
+        deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS
+        while run_ids and asyncio.get_running_loop().time() < deadline:
+            if not any(run_id in self._executions for run_id in run_ids):
+                await self._claim_next(thread_id)
+            for run_id in run_ids:
+                if execution := self._executions.get(run_id):
+                    await execution.ended()
+            unfinished = await self._database.read(lambda tx: runs.unfinished(tx, thread_id))
+            run_ids = [run["id"] for run in unfinished if run["id"] in run_ids]
+            if run_ids and not any(run_id in self._executions for run_id in run_ids):
+                await asyncio.sleep(0.02)  # behind another run, or executed by another server
 
     def stop_here(self, run_ids: list[str]) -> None:
         """Stop those of the runs that this process executes; their cancellation is recorded already."""
@@ -174,8 +187,12 @@ class Engine:
 
         async def claim(tx: Tx) -> Row | None:
             claimed = await runs.claim(tx, run_id, thread_id, self.owner, self._settings.lease)
-            if claimed is not None and work.kind == "message" and work.item_id:
-                await items.move_to_end(tx, thread_id, work.item_id)
+            if claimed is not None:
+                # What it answers stands at the end of its thread now, and before what still waits.
+                for run in await runs.unfinished(tx, thread_id):
+                    answers = Work.from_json(run["input"])
+                    if answers.kind == "message" and answers.item_id:
+                        await items.move_to_end(tx, thread_id, answers.item_id)
             return claimed
 
         claimed = await self._database.write(claim)
@@ -184,9 +201,8 @@ class Engine:
         turn = await load_turn(self._database, work, thread_id, claimed["session_id"])
         if turn is None:
             return
-        live = self._log.live(run_id) or self._log.open(
-            run_id, claimed["last_sequence"] + 1, claimed["last_sequence"], b""
-        )
+        last: int = claimed["last_sequence"]
+        live = self._log.open(run_id, last + 1, last, b"")
         self.begin(live, turn, work, claimed["fence"])
         if claimed["cancel_requested"]:
             self.stop_here([run_id])
@@ -244,7 +260,7 @@ class Engine:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease / 10)
-            if not self._executions:
+            if not self._executions and not self._let_go:
                 continue
             with suppress(ApiError):
                 rows = await self._database.write(lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease))
@@ -256,6 +272,7 @@ class Engine:
 
         Seen twice in a row, since a run that was committed a moment ago is not executed yet.
         """
+        self._let_go &= strays
         for run_id in strays & self._strays:
             if stray := await self._database.read(lambda tx, run_id=run_id: runs.by_id(tx, run_id)):  # type: ignore[misc]
                 await self._end_orphan(stray)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.runs")
 
+LOST = "lost"
+"""The outcome of a run that was let go of: another process, or a later look, ends it."""
 GRACE_SECONDS = 5.0
 """How long a stopped workflow may take to clean up before its run ends without it."""
 TITLE_SECONDS = 60.0
@@ -233,7 +235,7 @@ class Execution:
         for timer in self._timers:
             timer.cancel()
         self._done.set_result(None)
-        self._on_end("lost" if self._stopped is Stop.LOST else outcome)
+        self._on_end(LOST if self._stopped is Stop.LOST else outcome)
 
     async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
         match self._stopped:

@@ -196,8 +196,8 @@ class Follower:
             if batches:
                 self._position = batches[-1][0]
                 return b"".join(data for _, data in batches)
-            if live is None and not await self._more_elsewhere():
-                return None
+            if live is not None or not await self._more_elsewhere():
+                return None  # a run that is executed here and has neither: its thread was deleted
         return None
 
     def _join(self) -> LiveRun | None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from chatdock.storage.sqlite import SqliteDatabase
+from chatdock.storage.database import UnusableDatabase
+from chatdock.storage.sqlite import SqliteDatabase, prepare
 
 if TYPE_CHECKING:
     from chatdock.storage.database import Database
-
-
-class DatabaseUrlError(ValueError):
-    """The database URL cannot be used; the message says why."""
 
 
 def parse_url(url: str) -> URL:
@@ -22,14 +20,19 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise DatabaseUrlError("the database URL is malformed; for example sqlite:///./chatdock.db") from None
+        raise UnusableDatabase("the database URL is malformed; for example sqlite:///./chatdock.db") from None
     if parsed.get_backend_name() != "sqlite":
-        raise DatabaseUrlError(f"{parsed.get_backend_name()!r} databases are not supported yet; use sqlite:///path")
+        raise UnusableDatabase(f"{parsed.get_backend_name()!r} databases are not supported yet; use sqlite:///path")
     if not parsed.database or parsed.database == ":memory:":
-        raise DatabaseUrlError("the database must be a file: sqlite:///relative or sqlite:////absolute")
+        raise UnusableDatabase("the database must be a file: sqlite:///relative or sqlite:////absolute")
     return parsed
 
 
 async def open_database(url: str) -> Database:
     """Open the database, creating or upgrading its tables."""
     return await SqliteDatabase.open(parse_url(url))
+
+
+def prepare_database(url: str) -> None:
+    """Create or upgrade the tables before anything else is started; `UnusableDatabase` says what is wrong."""
+    prepare(Path.cwd() / (parse_url(url).database or ""))

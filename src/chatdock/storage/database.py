@@ -13,6 +13,10 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
+class UnusableDatabase(Exception):
+    """The database cannot be opened; the message says why."""
+
+
 class Row(Protocol):
     """A record; columns by name."""
 
@@ -57,7 +61,7 @@ class Database(Protocol):
     """One schema, any dialect."""
 
     sole_owner: bool
-    """True when no other process can have live runs in this database."""
+    """True when no other process can have live runs in this database; until `share()`, none can begin one."""
 
     async def write(self, op: Op[T]) -> T:
         """Run `op` in a transaction and return once it is committed, to disk.
@@ -73,6 +77,10 @@ class Database(Protocol):
 
     async def read(self, op: Op[T]) -> T:
         """Run `op` on one consistent snapshot."""
+        ...
+
+    def share(self) -> None:
+        """What an earlier process left behind has been ended: others may open the database now."""
         ...
 
     async def close(self) -> None:

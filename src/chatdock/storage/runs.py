@@ -105,6 +105,16 @@ _REQUEST_CANCEL = Statement(
     .values(cancel_requested=1)
     .returning(run.c.id)
 )
+_REQUEST_CANCEL_OF_ONE = Statement(
+    update(run)
+    .where(
+        run.c.thread_id == bindparam("thread"),
+        run.c.id == bindparam("run_id"),
+        run.c.status.in_(words(("queued", "running"))),
+    )
+    .values(cancel_requested=1)
+    .returning(run.c.id)
+)
 _HEARTBEAT = Statement(
     update(run)
     .where(run.c.owner == bindparam("me"), run.c.status == "running")
@@ -211,9 +221,13 @@ async def answered(tx: Tx, thread_id: str) -> None:
     await tx.run(_ANSWERED, thread=thread_id)
 
 
-async def request_cancel(tx: Tx, thread_id: str) -> list[str]:
-    """Record that the thread's unfinished runs are to end; returns their ids."""
-    return [row["id"] for row in await tx.all(_REQUEST_CANCEL, thread=thread_id)]
+async def request_cancel(tx: Tx, thread_id: str, only: str | None = None) -> list[str]:
+    """Record that the thread's unfinished runs, or one of them, are to end; returns their ids."""
+    if only is not None:
+        rows = await tx.all(_REQUEST_CANCEL_OF_ONE, thread=thread_id, run_id=only)
+    else:
+        rows = await tx.all(_REQUEST_CANCEL, thread=thread_id)
+    return [row["id"] for row in rows]
 
 
 async def heartbeat(tx: Tx, owner: str, lease: float) -> Sequence[Row]:

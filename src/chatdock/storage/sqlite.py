@@ -21,6 +21,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from chatdock.errors import Unavailable
 from chatdock.storage import migrations
+from chatdock.storage.database import UnusableDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,10 +92,10 @@ class _Queued:
 class SqliteDatabase:
     """A database file and the process that writes it."""
 
-    def __init__(self, path: Path, lock: TextIOWrapper | None) -> None:
+    def __init__(self, path: Path, lock: _Lock) -> None:
         self._path = path
         self._lock = lock
-        self.sole_owner = lock is not None
+        self.sole_owner = lock.alone
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="chatdock-writer", daemon=True)
@@ -109,7 +110,7 @@ class SqliteDatabase:
         """Open the file, create or upgrade its tables, start the writer."""
         path = Path.cwd() / (url.database or "")
         await asyncio.to_thread(prepare, path)
-        database = cls(path, _take_lock(path))
+        database = cls(path, await asyncio.to_thread(_Lock, path))
         database._writer.start()
         return database
 
@@ -140,8 +141,11 @@ class SqliteDatabase:
         await asyncio.to_thread(self._readers.shutdown)
         for connection in (*self._reader_connections, self._connection):
             connection.close()
-        if self._lock:
-            self._lock.close()
+        self._lock.release()
+
+    def share(self) -> None:
+        """Let other processes open the database."""
+        self._lock.share()
 
     def _read(self, op: Op[T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
@@ -193,7 +197,8 @@ class SqliteDatabase:
                 self._rollback()
                 cause = _translate(error) if isinstance(error, sqlite3.Error) else error
                 if current is None or isinstance(cause, Unavailable):
-                    log.error("write_failed", error=str(error), operations=len(group))
+                    with contextlib.suppress(OSError):  # a full disk takes no log lines either
+                        log.error("write_failed", error=str(error), operations=len(group))
                     failed += [(entry, cause) for entry in group]
                     break
                 failed.append((current, cause))
@@ -241,28 +246,44 @@ def _translate(error: sqlite3.Error) -> Exception:
     return error
 
 
-def _take_lock(path: Path) -> TextIOWrapper | None:
-    """Hold the file beside the database that says whose runs these are; None when another process has it.
+class _Lock:
+    """A lock on the file beside the database, by which a process knows whether it is alone.
 
-    The kernel lets go of it when the process dies, however it dies, so a process that gets it knows that every live run
-    in the database lost its owner.
+    Every process that opened the database shares it, and the kernel lets go of it when one dies, however it dies. So
+    who gets it alone knows that every live run in the database has lost its owner.
     """
-    try:
-        lock = open(f"{path}.lock", "w")  # noqa: SIM115 - held as long as the database is open
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        return None
-    return lock
+
+    def __init__(self, path: Path) -> None:
+        self.alone = False
+        self._file: TextIOWrapper | None = None
+        with contextlib.suppress(OSError):  # a folder that takes no file: leases tell who lives
+            self._file = open(f"{path}.lock", "w")  # noqa: SIM115 - held as long as the database is open
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.alone = True
+            except OSError:
+                fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def share(self) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def prepare(path: Path) -> None:
     """Create the tables of a new database, or bring those of an older version up to date."""
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder of the database does not exist: {path.parent}")
+        raise UnusableDatabase(f"the folder of the database does not exist: {path.parent}")
+    try:
+        _prepare(path)
+    except sqlite3.Error as error:
+        raise UnusableDatabase(f"{path} cannot be used: {error}") from error
+
+
+def _prepare(path: Path) -> None:
     connection = _connect(path)
     try:
         version = migrations.version_of(connection)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from chatdock.storage.database import UnusableDatabase
 from chatdock.storage.schema import metadata
 
 if TYPE_CHECKING:
@@ -19,17 +20,13 @@ HEAD = "0001"
 """The newest revision; a test holds it against the files beside this one."""
 
 
-class UnknownRevision(RuntimeError):
-    """The database was written by a newer version."""
-
-
 def version_of(connection: sqlite3.Connection) -> str | None:
     """The database's revision; None when it is empty."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "alembic_version" in tables:
         return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
     if tables:
-        raise UnknownRevision("the database holds tables of something else; name another file")
+        raise UnusableDatabase("the database holds tables of something else; name another file")
     return None
 
 
@@ -64,5 +61,5 @@ def upgrade(url: str, version: str) -> None:
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version not in known:
-        raise UnknownRevision(f"the database has revision {version}, which this version of Chatdock does not know")
+        raise UnusableDatabase(f"the database has revision {version}, which this version of Chatdock does not know")
     command.upgrade(config, "head")
