@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("chatdock.server")
 
 GRACEFUL_SECONDS = 2
+STUCK_SECONDS = 1.0
 BACKLOG = 2048
 
 
@@ -43,6 +45,16 @@ class Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._draining: asyncio.Task[None] | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and end even when a workflow does not: its run has been ended without it."""
+        await super().serve(sockets)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left and (await asyncio.wait(left, timeout=STUCK_SECONDS))[1]:
+            log.error("tasks_ignore_cancel")
+            os._exit(0)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

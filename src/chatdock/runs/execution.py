@@ -30,6 +30,8 @@ LOST = "lost"
 """The outcome of a run that was let go of: another process, or a later look, ends it."""
 GRACE_SECONDS = 5.0
 """How long a stopped workflow may take to clean up before its run ends without it."""
+HURRIED_SECONDS = 1.0
+"""The same when the server is stopping."""
 TITLE_SECONDS = 60.0
 TITLE_LENGTH = 512
 CANCEL_NOTE = "The user cancelled the stream. Stop responding to the prior request."
@@ -95,7 +97,8 @@ class Execution:
         if not self._ending:
             if self._begun:  # a task that is cancelled before its first step would never store the end
                 self._worker.cancel()
-            self._timers.append(asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon))
+            grace = HURRIED_SECONDS if why is Stop.SHUTDOWN else GRACE_SECONDS
+            self._timers.append(asyncio.get_running_loop().call_later(grace, self._abandon))
 
     def lost(self, error: BaseException) -> None:
         """The recorder cannot store any more."""
