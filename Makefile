@@ -22,10 +22,10 @@ serve: .venv/run libgomp
 	@exec $(BIN)/chatdock serve --demo --host $(HOST) --port $(PORT)
 
 test: .venv/dev chromium libgomp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-quick: .venv/dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -21,7 +21,11 @@ pytestmark = pytest.mark.anyio
 async def interleave(path: Path) -> bool:
     """A server is paused in the middle of a run, another ends the run, the first goes on; whether it could write."""
     url = f"sqlite:///{path}"
-    first, second = await open_database(url), await open_database(url)
+    first = await open_database(url)
+    assert first.sole_owner
+    first.share()  # as a server does once it has recovered; until then others wait
+    second = await open_database(url)
+    assert not second.sole_owner
     run_id, thread_id = ids.run_id(), ids.thread_id()
     try:
         await first.write(lambda tx: _begin(tx, run_id, thread_id))

@@ -198,12 +198,14 @@ class Engine:
         claimed = await self._database.write(claim)
         if claimed is None:
             return
+        self._let_go.add(run_id)  # until it is executed: what comes in between may fail
         turn = await load_turn(self._database, work, thread_id, claimed["session_id"])
         if turn is None:
             return
         last: int = claimed["last_sequence"]
         live = self._log.open(run_id, last + 1, last, b"")
         self.begin(live, turn, work, claimed["fence"])
+        self._let_go.discard(run_id)
         if claimed["cancel_requested"]:
             self.stop_here([run_id])
 
