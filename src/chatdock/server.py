@@ -86,7 +86,7 @@ class Server(uvicorn.Server):
 def listen(host: str, port: int, settings: Settings) -> socket.socket:
     """A listening socket; connections whose peer stops acknowledging are dropped by the kernel."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Its protocol is named so that asyncio sets TCP_NODELAY: without, a small answer waits 40 ms for an acknowledgement.
+    # The protocol is named so that asyncio sets TCP_NODELAY: without, small answers wait 40 ms for acknowledgements.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     user_timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)

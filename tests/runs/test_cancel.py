@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chatdock import Turn, workflow
-from chatdock.runs.execution import CANCEL_NOTE, GRACE_SECONDS
+from chatdock.runs.changes import CANCEL_NOTE
+from chatdock.runs.execution import GRACE_SECONDS
 from tests.harness.client import ApiFailure, Chat, Json, message
 from tests.harness.server import ThreadServer, eventually, serving
 from tests.runs.stage import Stage

@@ -22,10 +22,11 @@ async def interleave(path: Path) -> bool:
     """A server is paused in the middle of a run, another ends the run, the first goes on; whether it could write."""
     url = f"sqlite:///{path}"
     first = await open_database(url)
-    assert first.sole_owner
-    first.share()  # as a server does once it has recovered; until then others wait
+    async with first.alone() as alone:
+        assert alone
     second = await open_database(url)
-    assert not second.sole_owner
+    async with second.alone() as alone:
+        assert not alone
     run_id, thread_id = ids.run_id(), ids.thread_id()
     try:
         await first.write(lambda tx: _begin(tx, run_id, thread_id))

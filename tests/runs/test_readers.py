@@ -36,7 +36,7 @@ async def torrent(turn):
         content = [AssistantMessageContent(text=f"{{number:05d}}" * {SIZE // 5})]
         yield ThreadItemDoneEvent(item=AssistantMessageItem(
             id=turn.new_id(), thread_id=turn.thread.id, created_at=turn.now(), content=content))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
 """
 
 

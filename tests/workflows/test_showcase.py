@@ -21,10 +21,10 @@ from chatkit.types import ThreadItem, ThreadStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from chatdock.protocol.snapshot import Snapshot
-from chatdock.workflows.workflow import Emitted
 from chatdock.workflows.showcase import COMMANDS, gallery, showcase
 from chatdock.workflows.showcase.picture import picture
 from chatdock.workflows.turn import Turn
+from chatdock.workflows.workflow import Emitted
 
 pytestmark = pytest.mark.anyio
 

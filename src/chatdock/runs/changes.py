@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from chatkit.types import ThreadMetadata
+from chatkit.types import SDKHiddenContextItem, ThreadMetadata
 
+from chatdock.protocol import frames, ids
 from chatdock.storage import items, threads
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from chatdock.storage.database import Op
     from chatdock.workflows.turn import Turn
+
+CANCEL_NOTE = "The user cancelled the stream. Stop responding to the prior request."
 
 
 def thread_changes(before: str, thread: ThreadMetadata, *, made_title: str | None = None) -> list[Op[Any]]:
@@ -76,6 +80,14 @@ def state_change(turn: Turn) -> list[Op[Any]]:
     if state == orjson.dumps(saved, option=orjson.OPT_SORT_KEYS):
         return []
     return [partial(threads.save_state, thread_id=turn.thread.id, state=state.decode())]
+
+
+def cancel_note(thread_id: str) -> Op[Any]:
+    """The operation that leaves a note for the model, as chatkit-python does: its next answer does not go on here."""
+    note = SDKHiddenContextItem(
+        id=ids.item_id(), thread_id=thread_id, created_at=datetime.now(UTC), content=CANCEL_NOTE
+    )
+    return item_change(thread_id, note.id, note.type, frames.dump(note))
 
 
 def item_change(thread_id: str, item_id: str, kind: str, data: bytes) -> Op[Any]:

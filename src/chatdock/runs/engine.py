@@ -18,6 +18,7 @@ import structlog
 from chatdock.errors import ApiError, Unavailable
 from chatdock.protocol import frames
 from chatdock.protocol.snapshot import Snapshot
+from chatdock.runs.changes import cancel_note
 from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
 from chatdock.runs.work import Work, load_turn, micros_now
@@ -68,8 +69,8 @@ class Engine:
 
     async def start(self) -> None:
         """End what an earlier process left behind, start what waits, and keep watch."""
-        await self._recover(all_foreign=self._database.sole_owner)
-        self._database.share()
+        async with self._database.alone() as alone:
+            await self._recover(all_foreign=alone)
         self._spawn(self._keep_leases())
         self._spawn(self._keep_sweeping())
 
@@ -232,7 +233,10 @@ class Engine:
         finished = finish_drafts(snapshot, thread_id)
         cancelled = bool(taken["cancel_requested"])
         payloads = [payload for payload, _ in finished]
-        if not cancelled:
+        changes = [change for _, change in finished if change is not None]
+        if cancelled:
+            changes.append(cancel_note(thread_id))
+        else:
             payloads.append(frames.error_event(INTERRUPTED, allow_retry=True))
         outcome = "cancelled" if cancelled else "failed"
         first = last + 1
@@ -250,9 +254,8 @@ class Engine:
                 now=micros_now(),
                 error="its server died",
             )
-            for _, change in finished if ended else ():
-                if change is not None:
-                    await change(tx)
+            for change in changes if ended else ():
+                await change(tx)
             return ended
 
         if await self._database.write(end):
@@ -295,7 +298,7 @@ class Engine:
         now = micros_now()
         before = now - int(self._settings.run_retention * 1_000_000)
         records = now - RECORDS_KEPT_SECONDS * 1_000_000
-        since, self._compacted = self._compacted, before
+        since = self._compacted
 
         async def clean_up(tx: Tx) -> None:
             await runs.compact(tx, since, before)
@@ -303,6 +306,7 @@ class Engine:
             await idempotency.forget(tx, now - idempotency.KEPT_SECONDS * 1_000_000)
 
         await self._database.write(clean_up)
+        self._compacted = before
 
     async def _stop_all(self, executions: list[Execution], why: Stop) -> None:
         for execution in executions:

@@ -13,6 +13,7 @@ from chatkit.errors import CustomStreamError, StreamError
 from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
+from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
 from chatdock.workflows.workflow import WorkflowError
 
@@ -34,8 +35,6 @@ HURRIED_SECONDS = 1.0
 """The same when the server is stopping."""
 TITLE_SECONDS = 60.0
 TITLE_LENGTH = 512
-CANCEL_NOTE = "The user cancelled the stream. Stop responding to the prior request."
-"""Left for the model, as chatkit-python does, so that its next answer does not go on with this one."""
 
 
 class Stop(Enum):
@@ -244,7 +243,7 @@ class Execution:
         match self._stopped:
             case Stop.CANCELLED if outcome == "cancelled":
                 await recorder.keep_partial()
-                recorder.hide(CANCEL_NOTE)
+                recorder.change(cancel_note(self.thread_id))
             case Stop.TIME_LIMIT if outcome == "cancelled":
                 await recorder.keep_partial()
                 recorder.error(f"The answer took longer than {self._time_limit:g} seconds.", allow_retry=True)

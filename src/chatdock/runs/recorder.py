@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 512
 """How many events may wait for a commit before the workflow does."""
+MAX_PENDING_BYTES = 262_144
+"""How large they may be, which bounds a row of the log and what a reader is sent at once."""
 
 FAKE_ID = "__fake_id__"
 """What the Agents SDK calls every item of a chat-completions model."""
@@ -70,6 +72,7 @@ class Recorder:
         self._sequence = live.last
         self._payloads: list[bytes] = []
         self._changes: list[Op[Any]] = []
+        self._pending_bytes = 0
         self._deltas: list[str] = []
         self._delta_place = ("", 0)
         self._text: list[str] = []
@@ -171,7 +174,8 @@ class Recorder:
     @property
     def full(self) -> bool:
         """Whether so much waits to be stored that the workflow has to wait for it."""
-        return len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
+        many = len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
+        return many or self._pending_bytes >= MAX_PENDING_BYTES
 
     async def room(self) -> None:
         """Wait until what is pending has been stored."""
@@ -203,13 +207,6 @@ class Recorder:
         self._ending = True
         self._notice_thread_changes()
         self._changes += state_change(self._turn)
-
-    def hide(self, content: str) -> None:
-        """Leave a note for the model in the thread, which clients do not see."""
-        note = types.SDKHiddenContextItem(
-            id=ids.item_id(), thread_id=self._thread_id, created_at=self._turn.now(), content=content
-        )
-        self._changes.append(item_change(note.thread_id, note.id, note.type, frames.dump(note)))
 
     async def end(self, outcome: str, *, error: str | None = None) -> None:
         """Store what is left and the outcome in one commit, and show it. `Fenced` when the run is not ours any more."""
@@ -243,6 +240,7 @@ class Recorder:
         if self._deltas:
             self._merge_deltas()
         self._payloads.append(payload)
+        self._pending_bytes += len(payload)
         self._schedule()
 
     def _emit_error(self, payload: bytes) -> None:
@@ -260,6 +258,7 @@ class Recorder:
             self._merge_deltas()
         self._delta_place = place
         self._deltas.append(delta)
+        self._pending_bytes += len(delta)
         if not self._scheduled:
             self._schedule()
 
@@ -326,6 +325,7 @@ class Recorder:
         data = b"".join([frames.frame(run_id, first + n, payload) for n, payload in enumerate(self._payloads)])
         self._sequence += len(self._payloads)
         self._payloads.clear()
+        self._pending_bytes = 0
         changes, self._changes = self._changes, []
         return first, self._sequence, data, changes
 

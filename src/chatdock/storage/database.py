@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -60,9 +61,6 @@ Op = Callable[[Tx], Awaitable[T]]
 class Database(Protocol):
     """One schema, any dialect."""
 
-    sole_owner: bool
-    """True when no other process can have live runs in this database; until `share()`, none can begin one."""
-
     async def write(self, op: Op[T]) -> T:
         """Run `op` in a transaction and return once it is committed, to disk.
 
@@ -79,8 +77,8 @@ class Database(Protocol):
         """Run `op` on one consistent snapshot."""
         ...
 
-    def share(self) -> None:
-        """What an earlier process left behind has been ended: others may open the database now."""
+    def alone(self) -> AbstractAsyncContextManager[bool]:
+        """Whether no other process has the database open; if so, none can open it inside the block."""
         ...
 
     async def close(self) -> None:

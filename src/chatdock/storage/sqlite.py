@@ -24,7 +24,7 @@ from chatdock.storage import migrations
 from chatdock.storage.database import UnusableDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from io import TextIOWrapper
 
     from sqlalchemy import URL
@@ -95,7 +95,6 @@ class SqliteDatabase:
     def __init__(self, path: Path, lock: _Lock) -> None:
         self._path = path
         self._lock = lock
-        self.sole_owner = lock.alone
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="chatdock-writer", daemon=True)
@@ -143,9 +142,14 @@ class SqliteDatabase:
             connection.close()
         self._lock.release()
 
-    def share(self) -> None:
-        """Let other processes open the database."""
-        self._lock.share()
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[bool]:
+        """Whether no other process has the database open; if so, none can open it inside the block."""
+        alone = await asyncio.to_thread(self._lock.take)
+        try:
+            yield alone
+        finally:
+            self._lock.share()
 
     def _read(self, op: Op[T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
@@ -254,21 +258,29 @@ class _Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self.alone = False
         self._file: TextIOWrapper | None = None
         with contextlib.suppress(OSError):  # a folder that takes no file: leases tell who lives
             self._file = open(f"{path}.lock", "w")  # noqa: SIM115 - held as long as the database is open
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.alone = True
-            except OSError:
-                fcntl.flock(self._file, fcntl.LOCK_SH)
+        self.share()
+
+    def take(self) -> bool:
+        """Have it alone; False, and share it, when others have it too."""
+        if self._file is None:
+            return False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.share()  # trying let go of the share
+            return False
+        return True
 
     def share(self) -> None:
+        """Have it with others; waits while one of them has it alone, which is for the moment of its start."""
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def release(self) -> None:
+        """Let go."""
         if self._file is not None:
             self._file.close()
 
