@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from chatdock.workflows.registry import Registry
 
 UPLOADS_DISABLED = "File uploads are disabled for this session."
+FIRST_FENCE = 1
+"""The fence of a run that is executed at once; one that has to wait gets it when it is claimed."""
 LATEST_ITEMS = 20
 """Among so many of a thread's latest items the pending client tool call is looked for."""
 
@@ -60,6 +62,19 @@ class Accepted:
     action: dict[str, Any] | None = None
     state: str = "{}"
     hidden_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that is committed, with its first events as frames 1 to `last`; `queued` when it has to wait."""
+
+    accepted: Accepted
+    work: Work
+    frames: bytes
+    last: int
+    queued: bool
+    interrupted: list[str]
+    """Runs that end for its sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,62 +112,18 @@ class Turns:
         if isinstance(operation, ops.ThreadsCustomAction) and workflow is not None and workflow.on_action is None:
             raise no_actions(session.workflow_id)
         run_id = ids.run_id()
-
-        async def accept(tx: Tx) -> tuple[str, Accepted | None, Work | None, list[str], bytes, int]:
-            if caller.idempotency_key and (known := await self._known(tx, caller)):
-                return known["id"], None, None, [], b"", 0
-            accepted = await self._accept(tx, session, operation)
-            accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
-            thread_id = accepted.thread.id
-            interrupted: list[str] = []
-            queued = False
-            if not isinstance(operation, ops.ThreadsCreate):
-                queued, interrupted = await self._make_way(tx, thread_id, operation)
-                await runs.answered(tx, thread_id)
-            work = Work(
-                kind=accepted.kind,
-                item_id=accepted.item.id if accepted.item else None,
-                user_id=session.user_id,
-                project_id=session.project_id,
-                workflow_id=session.workflow_id,
-                workflow_version=session.workflow_version,
-                titling=session.titling,
-                action=accepted.action,
-                locale=caller.locale,
-                metadata=operation.metadata,
-            )
-            last = len(accepted.payloads)
-            now = micros_now()
-            await runs.add(
-                tx,
-                id=run_id,
-                thread_id=thread_id,
-                session_id=session.id,
-                input=work.to_json(),
-                status="queued" if queued else "running",
-                owner=None if queued else self._engine.owner,
-                fence=0 if queued else 1,
-                lease=self._settings.lease,
-                last_sequence=last,
-                created_at=now,
-            )
-            data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(accepted.payloads, 1))
-            await runs.add_frames(tx, run_id, 1, last, data)
-            if caller.idempotency_key:
-                await idempotency.remember(
-                    tx, _scope(session), caller.idempotency_key, caller.body, result_id=run_id, now=now
-                )
-            return run_id, accepted, None if queued else work, interrupted, data, last
-
-        run_id, accepted, work, interrupted, data, last = await self._database.write(accept)
-        if accepted is None:
-            return await self._rejoin(session, run_id)
-        thread_id = accepted.thread.id
-        if work is not None:
-            live = self._log.open(run_id, 1, last, data)
+        begun = await self._database.write(lambda tx: self._begin(tx, run_id, caller, operation, allow_cancel))
+        if isinstance(begun, str):
+            return await self._rejoin(session, begun)
+        accepted, thread_id = begun.accepted, begun.accepted.thread.id
+        if begun.queued:
+            self._engine.stop_here(begun.interrupted)
+            self._engine.start_next(thread_id)
+        else:
+            live = self._log.open(run_id, 1, begun.last, begun.frames)
             turn = make_turn(
                 self._database,
-                work,
+                begun.work,
                 session_id=session.id,
                 thread=accepted.thread,
                 item=accepted.item,
@@ -160,10 +131,7 @@ class Turns:
                 variables=session.state_variables,
                 hidden_ids=accepted.hidden_ids,
             )
-            self._engine.begin(live, turn, work, fence=1)
-        else:
-            self._engine.stop_here(interrupted)
-            self._engine.start_next(thread_id)
+            self._engine.begin(live, turn, begun.work, fence=FIRST_FENCE)
         return Stream(self._log.follow(run_id), thread_id, original=True)
 
     async def resume(self, caller: Caller, params: ops.ResumeParams) -> Stream:
@@ -242,10 +210,55 @@ class Turns:
         run = await self._database.read(load)
         return Stream(self._log.follow(run_id), run["thread_id"])
 
-    async def _known(self, tx: Tx, caller: Caller) -> dict[str, str] | None:
-        assert caller.idempotency_key is not None
-        known = await idempotency.find(tx, _scope(caller.session), caller.idempotency_key, caller.body)
-        return None if known is None else {"id": known["result_id"]}
+    async def _begin(
+        self, tx: Tx, run_id: str, caller: Caller, operation: ops.RunOperation, allow_cancel: bool
+    ) -> Begun | str:
+        """Store all that an operation starts; the id of the run that its Idempotency-Key started before, if any."""
+        session = caller.session
+        if caller.idempotency_key:
+            known = await idempotency.find(tx, _scope(session), caller.idempotency_key, caller.body)
+            if known is not None:
+                return str(known["result_id"])
+        accepted = await self._accept(tx, session, operation)
+        accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
+        thread_id, now = accepted.thread.id, micros_now()
+        queued, interrupted = False, list[str]()
+        if not isinstance(operation, ops.ThreadsCreate):
+            queued, interrupted = await self._make_way(tx, thread_id, operation)
+            await runs.answered(tx, thread_id)
+        work = Work(
+            kind=accepted.kind,
+            item_id=accepted.item.id if accepted.item else None,
+            user_id=session.user_id,
+            project_id=session.project_id,
+            workflow_id=session.workflow_id,
+            workflow_version=session.workflow_version,
+            titling=session.titling,
+            action=accepted.action,
+            locale=caller.locale,
+            metadata=operation.metadata,
+        )
+        last = len(accepted.payloads)
+        await runs.add(
+            tx,
+            id=run_id,
+            thread_id=thread_id,
+            session_id=session.id,
+            input=work.to_json(),
+            status="queued" if queued else "running",
+            owner=None if queued else self._engine.owner,
+            fence=FIRST_FENCE - queued,
+            lease=self._settings.lease,
+            last_sequence=last,
+            created_at=now,
+        )
+        data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(accepted.payloads, 1))
+        await runs.add_frames(tx, run_id, 1, last, data)
+        if caller.idempotency_key:
+            await idempotency.remember(
+                tx, _scope(session), caller.idempotency_key, caller.body, result_id=run_id, now=now
+            )
+        return Begun(accepted, work, data, last, queued, interrupted)
 
     async def _make_way(self, tx: Tx, thread_id: str, operation: ops.RunOperation) -> tuple[bool, list[str]]:
         """Whether the new run has to wait, and which runs end for it; `Conflict` when it may not come now."""
@@ -363,13 +376,15 @@ async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Acc
         allowed_image_domains=None,
         metadata="{}",
         state="{}",
-        next_position=1,
+        next_position=2,
     )
     accepted = Accepted(thread, "message", None, [frames.thread_event("thread.created", thread)])
-    return await _add_message(tx, accepted, wanted)
+    return await _add_message(tx, accepted, wanted, position=1)
 
 
-async def _add_message(tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput) -> Accepted:
+async def _add_message(
+    tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput, *, position: int | None = None
+) -> Accepted:
     if wanted.attachments:
         raise InvalidRequest(UPLOADS_DISABLED, param="params.input.attachments", code="file_upload_disabled")
     if not wanted.content:
@@ -383,7 +398,7 @@ async def _add_message(tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput)
         inference_options=wanted.inference_options,
     )
     data = frames.dump(item)
-    await items.add(tx, accepted.thread.id, item.id, item.type, data.decode())
+    await items.add(tx, accepted.thread.id, item.id, item.type, data.decode(), position=position)
     accepted.item = item
     accepted.payloads.append(frames.item_event("thread.item.done", data))
     return accepted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from chatkit.errors import CustomStreamError, StreamError
-from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
+from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent, ThreadItemUpdatedEvent
 
 from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
@@ -204,13 +204,15 @@ class Execution:
         """Returns the message of an `error` event that the workflow yielded, which ends its turn."""
         async with aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
-                if isinstance(event, str):
+                if type(event) is ThreadItemUpdatedEvent:  # first, since most events are
+                    recorder.event(event)
+                elif isinstance(event, str):
                     recorder.text(event)
+                elif isinstance(event, ErrorEvent):
+                    await recorder.keep_partial()
+                    recorder.event(event)
+                    return event.message or str(event.code)
                 else:
-                    if isinstance(event, ErrorEvent):
-                        await recorder.keep_partial()
-                        recorder.event(event)
-                        return event.message or str(event.code)
                     recorder.event(event)
                     if isinstance(event, ThreadItemDoneEvent) and _pending_call(event):
                         return None

@@ -74,7 +74,7 @@ class Recorder:
         self._changes: list[Op[Any]] = []
         self._pending_bytes = 0
         self._deltas: list[str] = []
-        self._delta_place = ("", 0)
+        self._delta_item, self._delta_index = "", 0
         self._text: list[str] = []
         self._text_item: types.AssistantMessageItem | None = None
         self._open: set[str] = set()
@@ -253,10 +253,9 @@ class Recorder:
         self._failed = True
 
     def _delta(self, item_id: str, content_index: int, delta: str) -> None:
-        place = (item_id, content_index)
-        if self._deltas and place != self._delta_place:
+        if item_id != self._delta_item or content_index != self._delta_index:
             self._merge_deltas()
-        self._delta_place = place
+            self._delta_item, self._delta_index = item_id, content_index
         self._deltas.append(delta)
         self._pending_bytes += len(delta)
         if not self._scheduled:
@@ -264,7 +263,7 @@ class Recorder:
 
     def _merge_deltas(self) -> None:
         if self._deltas:
-            self._payloads.append(frames.text_delta(*self._delta_place, "".join(self._deltas)))
+            self._payloads.append(frames.text_delta(self._delta_item, self._delta_index, "".join(self._deltas)))
             self._deltas.clear()
 
     def _schedule(self) -> None:
@@ -332,10 +331,12 @@ class Recorder:
     # Events, one by one
 
     def _updated(self, event: types.ThreadItemUpdatedEvent) -> None:
-        item_id = self._real_id(event.item_id)
-        if item_id in self._hidden:
-            return
         update = event.update
+        item_id = event.item_id
+        if item_id not in self._open:
+            item_id = self._real_id(item_id)
+            if item_id in self._hidden:
+                return
         if type(update) is types.AssistantMessageContentPartTextDelta:
             if update.delta:
                 self._delta(item_id, update.content_index, update.delta)

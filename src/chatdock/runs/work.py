@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,7 +52,8 @@ class Work:
 
     def to_json(self) -> str:
         """As stored in `run.input`."""
-        return to_json(asdict(self), inf_nan_mode="null").decode()
+        members = {name: getattr(self, name) for name in self.__slots__}
+        return to_json(members, inf_nan_mode="null").decode()
 
     @classmethod
     def from_json(cls, data: str) -> Work:

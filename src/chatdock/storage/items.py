@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 
 from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.rest import REST_TYPES
@@ -26,8 +26,13 @@ _NEXT = Statement(
     .returning((thread.c.next_position - 1).label("position"))
 )
 _INSERT = Statement(insert(item))
+_SAVE = Statement(
+    text(
+        "INSERT INTO item (thread_id, position, id, type, data) VALUES (:thread_id, :position, :id, :type, :data) "
+        "ON CONFLICT (thread_id, id) DO UPDATE SET type = excluded.type, data = excluded.data"
+    )
+)
 _BY_ID = Statement(select(item).where(_ONE))
-_REPLACE = Statement(update(item).where(_ONE).values(data=bindparam("new_data"), type=bindparam("new_type")))
 _MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_position")))
 _HIDDEN = Statement(select(item.c.id).where(_IN_THREAD, item.c.type.in_(words(HIDDEN_TYPES))))
 _REMOVE = Statement(delete(item).where(_ONE))
@@ -50,16 +55,17 @@ def _page(order: Order, after: bool, before: bool, only: str) -> Statement:
     return Statement(query.limit(bindparam("count")))
 
 
-async def add(tx: Tx, thread_id: str, item_id: str, kind: str, data: str) -> None:
-    """Put an item at the end of its thread."""
-    position = await _next_position(tx, thread_id)
+async def add(tx: Tx, thread_id: str, item_id: str, kind: str, data: str, *, position: int | None = None) -> None:
+    """Put an item at the end of its thread; `position` when it is known."""
+    if position is None:
+        position = await _next_position(tx, thread_id)
     await tx.run(_INSERT, thread_id=thread_id, position=position, id=item_id, type=kind, data=data)
 
 
 async def save(tx: Tx, thread_id: str, item_id: str, kind: str, data: str) -> None:
     """Replace the item with this id where it stands, or put it at the end."""
-    if not await tx.run(_REPLACE, thread=thread_id, item_id=item_id, new_type=kind, new_data=data):
-        await add(tx, thread_id, item_id, kind, data)
+    position = await _next_position(tx, thread_id)
+    await tx.run(_SAVE, thread_id=thread_id, position=position, id=item_id, type=kind, data=data)
 
 
 async def by_id(tx: Tx, thread_id: str, item_id: str) -> Row | None:
