@@ -26,14 +26,16 @@ def thread_changes(before: str, thread: ThreadMetadata, *, made_title: str | Non
     `made_title` is a title that was made automatically: it never replaces one that the user gave meanwhile.
     `WorkflowError` when the thread cannot be stored; it is then as before again.
     """
-    was = ThreadMetadata.model_validate_json(before)
     try:
-        if thread.model_dump_json() == before:
+        dumped = thread.model_dump_json()
+        if dumped == before:
             return []
+        ThreadMetadata.model_validate_json(dumped)
+        was = ThreadMetadata.model_validate_json(before)
         if (thread.id, thread.created_at) != (was.id, was.created_at):
             raise ValueError("its id and created_at are fixed")
-        ThreadMetadata.model_validate_json(thread.model_dump_json())
     except (ValueError, TypeError) as error:
+        was = ThreadMetadata.model_validate_json(before)
         for name in ThreadMetadata.model_fields:
             setattr(thread, name, getattr(was, name))
         raise WorkflowError(f"a workflow changed its thread in a way that cannot be stored: {error}") from error

@@ -113,7 +113,7 @@ class Recorder:
         """An event: checked, corrected where chatkit's types are careless, hidden where clients must not see it."""
         match event:
             case types.ThreadItemUpdatedEvent():
-                self._updated(event)
+                self.update(event)
             case types.ThreadItemAddedEvent():
                 self.close_text()
                 self._added(event.item)
@@ -134,6 +134,22 @@ class Recorder:
                 self._emit(frames.dump(event))
             case _:
                 raise WorkflowError(f"a workflow yields str or events of chatkit.types, not {type(event).__name__}")
+
+    def update(self, event: types.ThreadItemUpdatedEvent) -> None:
+        """An update of an item: nearly all events are one, so they come here without a look at their kind."""
+        update = event.update
+        item_id = event.item_id
+        if item_id not in self._open:
+            item_id = self._real_id(item_id)
+            if item_id in self._hidden:
+                return
+        if type(update) is types.AssistantMessageContentPartTextDelta:
+            if update.delta:
+                self._delta(item_id, update.content_index, update.delta)
+            return
+        if item_id != event.item_id:
+            event = event.model_copy(update={"item_id": item_id})
+        self._emit(frames.dump(event))
 
     def close_text(self) -> None:
         """Finish the message that yielded text opened."""
@@ -329,21 +345,6 @@ class Recorder:
         return first, self._sequence, data, changes
 
     # Events, one by one
-
-    def _updated(self, event: types.ThreadItemUpdatedEvent) -> None:
-        update = event.update
-        item_id = event.item_id
-        if item_id not in self._open:
-            item_id = self._real_id(item_id)
-            if item_id in self._hidden:
-                return
-        if type(update) is types.AssistantMessageContentPartTextDelta:
-            if update.delta:
-                self._delta(item_id, update.content_index, update.delta)
-            return
-        if item_id != event.item_id:
-            event = event.model_copy(update={"item_id": item_id})
-        self._emit(frames.dump(event))
 
     def _added(self, item: types.ThreadItem) -> None:
         if item.id == FAKE_ID:
