@@ -211,7 +211,7 @@ async def add_frames(tx: Tx, run_id: str, first: int, last: int, data: bytes) ->
     await tx.run(_INSERT_FRAMES, run_id=run_id, first=first, last=last, data=data)
 
 
-async def frames(tx: Tx, run_id: str, after: int, count: int = 64) -> Sequence[Row]:
+async def frames(tx: Tx, run_id: str, after: int, count: int = 16) -> Sequence[Row]:
     """Batches that hold frames above `after`, oldest first; the first may begin below."""
     return await tx.all(_FRAMES, run_id=run_id, after=after, count=count)
 
