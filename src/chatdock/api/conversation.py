@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from chatdock.chat.turns import Stream
     from chatdock.world import World
 
-_NAMES = frozenset(
-    [*ops.OPERATION.core_schema.get("schema", ops.OPERATION.core_schema).get("choices", ()), "input_text", "input_tag"]
-)
+_BRANCHES = ops.NAMES | {"input_text", "input_tag"}
+"""Names that pydantic puts into an error's location for the branch of a union that it took."""
 
 
 class Conversation:
@@ -52,7 +51,7 @@ class Conversation:
             operation = ops.OPERATION.validate_json(body)
         except ValidationError as error:
             world.limiter.count(session.id, session.requests_per_minute, reading=False)
-            raise from_validation(error.errors(include_url=False), _NAMES) from None
+            raise from_validation(error.errors(include_url=False), _BRANCHES) from None
         limits = world.limiter.count(
             session.id, session.requests_per_minute, reading=isinstance(operation, ops.LightOperation)
         )

@@ -11,11 +11,11 @@ import structlog
 from chatkit.types import AudioInput, TranscriptionResult
 
 from chatdock.chat.threads import find
-from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of
+from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of, work_of
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames
 from chatdock.runs.changes import item_change, state_change, thread_changes
-from chatdock.runs.work import Work, make_turn, thread_from_row
+from chatdock.runs.work import make_turn, thread_from_row
 
 if TYPE_CHECKING:
     from chatkit.types import InputTranscribeParams, WidgetItem
@@ -53,18 +53,7 @@ class Actions:
         row, sender = await self._database.read(load)
         turn = make_turn(
             self._database,
-            Work(
-                kind="action",
-                item_id=params.item_id,
-                user_id=session.user_id,
-                project_id=session.project_id,
-                workflow_id=session.workflow_id,
-                workflow_version=session.workflow_version,
-                titling=False,
-                action=params.action.model_dump(),
-                locale=caller.locale,
-                metadata=metadata,
-            ),
+            work_of(caller, "action", params.item_id, action=params.action.model_dump(), metadata=metadata),
             session_id=session.id,
             thread=thread_from_row(row),
             item=sender,

@@ -226,18 +226,8 @@ class Turns:
         if not isinstance(operation, ops.ThreadsCreate):
             queued, interrupted = await self._make_way(tx, thread_id, operation)
             await runs.answered(tx, thread_id)
-        work = Work(
-            kind=accepted.kind,
-            item_id=accepted.item.id if accepted.item else None,
-            user_id=session.user_id,
-            project_id=session.project_id,
-            workflow_id=session.workflow_id,
-            workflow_version=session.workflow_version,
-            titling=session.titling,
-            action=accepted.action,
-            locale=caller.locale,
-            metadata=operation.metadata,
-        )
+        item_id = accepted.item.id if accepted.item else None
+        work = work_of(caller, accepted.kind, item_id, action=accepted.action, metadata=operation.metadata)
         last = len(accepted.payloads)
         await runs.add(
             tx,
@@ -309,6 +299,25 @@ class NoLiveRun(NotFound):
             param="params.thread_id",
             code="no_live_run",
         )
+
+
+def work_of(
+    caller: Caller, kind: Kind, item_id: str | None, *, action: dict[str, Any] | None, metadata: dict[str, Any]
+) -> Work:
+    """What a workflow is asked to do for a caller."""
+    session = caller.session
+    return Work(
+        kind=kind,
+        item_id=item_id,
+        user_id=session.user_id,
+        project_id=session.project_id,
+        workflow_id=session.workflow_id,
+        workflow_version=session.workflow_version,
+        titling=session.titling,
+        action=action,
+        locale=caller.locale,
+        metadata=metadata,
+    )
 
 
 def no_actions(workflow_id: str) -> InvalidRequest:

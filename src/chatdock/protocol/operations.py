@@ -6,7 +6,7 @@ very large pages; all of these mean the default. Two operations are ours: `threa
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from chatkit import types
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
@@ -275,3 +275,8 @@ AnyOperation = Annotated[
 ]
 
 OPERATION: TypeAdapter[AnyOperation] = TypeAdapter(AnyOperation)
+
+NAMES = frozenset(
+    name for kind in get_args(get_args(AnyOperation)[0]) for name in get_args(kind.model_fields["type"].annotation)
+)
+"""What `type` can be."""

@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import socket
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,7 +25,7 @@ from chatdock.runs.work import Work, load_turn, micros_now
 from chatdock.storage import idempotency, items, runs, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
     from typing import Any
 
     from chatdock.metrics import Metrics
@@ -267,7 +267,7 @@ class Engine:
             await asyncio.sleep(self._settings.lease / 10)
             if not self._executions and not self._let_go:
                 continue
-            with suppress(ApiError):
+            with _going_on("heartbeat_failed"):
                 rows = await self._database.write(lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease))
                 self.stop_here([row["id"] for row in rows if row["cancel_requested"]])
                 await self._end_strays({row["id"] for row in rows} - self._executions.keys())
@@ -286,13 +286,9 @@ class Engine:
     async def _keep_sweeping(self) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_interval * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
-            try:
+            with _going_on("sweep_failed"):
                 await self._recover(all_foreign=False)
                 await self._clean_up()
-            except ApiError as error:
-                log.warning("sweep_failed", error=error.message)
-            except Exception:
-                log.exception("sweep_failed")
 
     async def _clean_up(self) -> None:
         now = micros_now()
@@ -318,3 +314,14 @@ class Engine:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+@contextmanager
+def _going_on(event: str) -> Iterator[None]:
+    """Log what goes wrong in a round of housekeeping: the next one tries again, whatever it was."""
+    try:
+        yield
+    except ApiError as error:
+        log.warning(event, error=error.message)
+    except Exception:
+        log.exception(event)

@@ -242,25 +242,23 @@ class Execution:
         self._on_end(LOST if self._stopped is Stop.LOST else outcome)
 
     async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
+        """Settle what was begun, and say why it broke off if it did; returns outcome and reason."""
+        await recorder.keep_partial()
+        if outcome != "cancelled":
+            return outcome, error
         match self._stopped:
-            case Stop.CANCELLED if outcome == "cancelled":
-                await recorder.keep_partial()
+            case Stop.CANCELLED:
                 recorder.change(cancel_note(self.thread_id))
-            case Stop.TIME_LIMIT if outcome == "cancelled":
-                await recorder.keep_partial()
+                return outcome, error
+            case Stop.TIME_LIMIT:
                 recorder.error(f"The answer took longer than {self._time_limit:g} seconds.", allow_retry=True)
                 return "failed", "time limit"
-            case Stop.BROKEN | None if outcome == "cancelled":
-                await recorder.keep_partial()
-                recorder.error(allow_retry=True)
-                return "failed", "the workflow broke off"
-            case Stop.SHUTDOWN if outcome == "cancelled":
-                await recorder.keep_partial()
+            case Stop.SHUTDOWN:
                 recorder.error("The server was stopped before the answer was complete.", allow_retry=True)
                 return "failed", "shutdown"
             case _:
-                await recorder.keep_partial()
-        return outcome, error
+                recorder.error(allow_retry=True)
+                return "failed", "the workflow broke off"
 
     def _abandon(self) -> None:
         """The workflow does not react to being cancelled: end its run without it."""
