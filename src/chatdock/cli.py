@@ -74,6 +74,7 @@ def serve(
     from chatdock.server import serve as run_server
     from chatdock.storage.connect import prepare_database
     from chatdock.storage.database import UnusableDatabase
+    from chatdock.web.manifest import PATH, NotBuilt, read_manifest
     from chatdock.workflows.workflow import WorkflowError
 
     try:
@@ -102,12 +103,31 @@ def serve(
         port = listener.getsockname()[1]
         names = ", ".join(dict.fromkeys(entry.id for entry in workflows))
         shown = f"[{host}]" if ":" in host else host
-        typer.echo(f"Chatdock {__version__} serves {names} at http://{shown}:{port}")
+        url = f"http://{shown}:{port}"
+        typer.echo(f"Chatdock {__version__} serves {names} at {url}")
+        try:
+            read_manifest()
+            typer.echo(f"The script for your pages: {url}{PATH}chatkit.js")
+        except NotBuilt as error:
+            typer.echo(f"chatdock: {error}", err=True)
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)  # a turn makes thousands of short-lived objects and next to no garbage
         gc.enable()
         run_server(served, settings, listener, host, port)
     except (WorkflowError, ModelError, UnusableDatabase, OSError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def script(
+    url: Annotated[str, typer.Option(help="Where browsers reach this server.")] = "http://localhost:8000",
+) -> None:
+    """Print the script tag for your pages, with the hash of this version's script."""
+    from chatdock.web.manifest import NotBuilt, read_manifest
+
+    try:
+        typer.echo(read_manifest().tag(url))
+    except NotBuilt as error:
         _fail(str(error))
 
 

@@ -20,12 +20,12 @@ ARGUMENTS = (
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser; a missing one fails the test rather than skipping it."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """A browser, with more arguments if need be; a missing one fails the test rather than skipping it."""
     path = shutil.which("chromium")
     assert path is not None, "these tests need Chromium; on Debian: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
         try:
             yield browser
         finally:

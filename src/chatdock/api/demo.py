@@ -1,4 +1,4 @@
-"""The demo: a page to chat in at `/`, and anonymous sessions for it. Exists with `--demo` alone."""
+"""The demo: a page at `/`, the chat alone at `/embed`, anonymous sessions for both. Exists with `--demo` alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Cookie, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
 from chatdock.chat.keys import DEFAULT_PROJECT
-from chatdock.errors import Conflict, NotFound
+from chatdock.errors import Conflict, NotFound, Unavailable
 from chatdock.protocol import rest
 from chatdock.web import DEMO
+from chatdock.web.manifest import NotBuilt
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 USER_COOKIE = "chatdock_demo_user"
 REQUESTS_PER_MINUTE = 60
 COOKIE_SECONDS = 365 * 24 * 3600
-PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'",
-    "cache-control": "no-cache",
-}
+RETRY_SECONDS = 30
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; font-src 'self'; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html; frame-ancestors "
+)
+"""What the pages may do; who may frame them is added for each."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,9 +40,15 @@ class DemoSessionParams(BaseModel):
 
 
 @router.get("/")
-async def page() -> FileResponse:
+def page() -> HTMLResponse:
     """The page."""
-    return FileResponse(DEMO / "index.html", headers=PAGE_HEADERS)
+    return _html("index.html", ("'none'",))
+
+
+@router.get("/embed")
+def embed(request: Request) -> HTMLResponse:
+    """The chat alone, which pages of the allowed origins may frame."""
+    return _html("embed.html", ("'self'", *request.app.state.demo_frame_ancestors))
 
 
 @router.post("/demo/session")
@@ -75,7 +83,20 @@ async def create_demo_session(
     }
 
 
-def add_demo(app: FastAPI) -> None:
-    """Serve the page and its files."""
+def add_demo(app: FastAPI, frame_ancestors: tuple[str, ...]) -> None:
+    """Serve the pages and their files. `frame_ancestors` are the origins whose pages may frame `/embed`."""
+    app.state.demo_frame_ancestors = frame_ancestors
     app.include_router(router)
-    app.mount("/demo", StaticFiles(directory=DEMO), name="demo")
+    app.mount("/demo", StaticFiles(directory=DEMO, check_dir=False), name="demo")
+
+
+def _html(name: str, frame_ancestors: tuple[str, ...]) -> HTMLResponse:
+    try:
+        content = (DEMO / name).read_bytes()
+    except FileNotFoundError:
+        raise Unavailable(str(NotBuilt()), code="component_not_built", retry_after=RETRY_SECONDS) from None
+    headers = {
+        "content-security-policy": _POLICY + " ".join(frame_ancestors),
+        "cache-control": "no-cache",
+    }
+    return HTMLResponse(content, headers=headers)

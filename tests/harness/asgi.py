@@ -1,0 +1,33 @@
+"""An ASGI application on a loopback port, in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from tests.harness.server import DEADLINE, eventually
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """The URL at which the application answers inside the block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1, ws="none")
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="test-application")
+    thread.start()
+    try:
+        eventually(lambda: server.started, what="the application's start")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE)
+        listener.close()
+        assert not thread.is_alive()

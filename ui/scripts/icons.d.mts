@@ -1,0 +1,1 @@
+export function shards(): Record<string, string>[];

@@ -1,0 +1,5 @@
+/** The classic script: its one effect is that `<openai-chatkit>` is defined. */
+
+import { define } from "./define.ts";
+
+define();

@@ -1,0 +1,182 @@
+/** The buttons of the composer: files and tools, mentions, the model, the microphone, send or stop. */
+
+import type { ToolOption } from "@openai/chatkit";
+import { html, nothing, type TemplateResult } from "lit";
+import { acceptAttribute } from "../../core/accept.ts";
+import type { Context } from "../context.ts";
+import { icon } from "../icon.ts";
+import { type MenuItem, menuButton } from "../menu.ts";
+import type { Composer } from "./composer.ts";
+
+const ATTACH = "attach";
+
+export function actions(context: Context, composer: Composer, disabled: boolean): TemplateResult {
+  const recording = composer.dictation.status !== "off";
+  return html`<div class="composer-actions" part="composer-actions" ?inert=${disabled}>
+    ${recording ? composer.dictation.render() : html`${start(context, composer)}${end(context, composer)}`}
+    ${composer.attachments.enabled ? fileInput(context, composer) : nothing}
+  </div>`;
+}
+
+function start(context: Context, composer: Composer): TemplateResult {
+  const { words, options } = context;
+  const tools = options.composer?.tools ?? [];
+  const chosen = composer.chosen.tool;
+  return html`<div class="composer-start">
+    ${addButton(context, composer, tools)}
+    ${
+      composer.canMention && options.entities?.showComposerMenu
+        ? button("at", words.t("composer.mention"), () => composer.mention())
+        : nothing
+    }
+    ${tools.filter(({ pinned }) => pinned).map((tool) => pinnedTool(context, composer, tool))}
+    ${chosen && !chosen.pinned ? toolChip(context, composer, chosen) : nothing}
+  </div>`;
+}
+
+function addButton(
+  context: Context,
+  composer: Composer,
+  tools: readonly ToolOption[],
+): TemplateResult | typeof nothing {
+  const { words } = context;
+  const files = composer.attachments.enabled;
+  const unpinned = tools.filter(({ pinned }) => !pinned);
+  if (unpinned.length === 0)
+    return files ? button("plus", words.t("composer.attach"), () => composer.pickFiles()) : nothing;
+  const items: MenuItem[] = unpinned.map(({ id, label, icon }) => ({
+    id: `tool:${id}`,
+    label,
+    icon,
+    checked: composer.chosen.tool?.id === id,
+    group: files ? words.t("composer.tools") : undefined,
+  }));
+  if (files) items.unshift({ id: ATTACH, label: words.t("composer.attach"), icon: "paperclip" });
+  return menuButton(context, {
+    id: "composer-add",
+    label: words.t(files ? "composer.add" : "composer.tools"),
+    icon: "plus",
+    className: "composer-button",
+    side: "above",
+    items,
+    onSelect(id) {
+      if (id === ATTACH) {
+        composer.pickFiles();
+        return;
+      }
+      const toolId = id.slice("tool:".length);
+      composer.chosen.chooseTool(composer.chosen.tool?.id === toolId ? null : toolId);
+      composer.focus();
+    },
+  });
+}
+
+function pinnedTool({ words }: Context, composer: Composer, tool: ToolOption): TemplateResult {
+  const pressed = composer.chosen.tool?.id === tool.id;
+  const label = pressed ? (tool.shortLabel ?? tool.label) : tool.label;
+  return html`<button
+    type="button"
+    class="composer-tool"
+    aria-pressed=${pressed}
+    aria-label=${words.t("composer.tool", { label })}
+    @click=${() => composer.chosen.chooseTool(pressed ? null : tool.id)}
+  >${icon(tool.icon)}<span>${label}</span></button>`;
+}
+
+function toolChip({ words }: Context, composer: Composer, tool: ToolOption): TemplateResult {
+  return html`<button
+    type="button"
+    class="composer-tool composer-tool-chip"
+    aria-label=${words.t("composer.clearTool", { label: tool.shortLabel ?? tool.label })}
+    title=${words.t("composer.clearTool", { label: tool.label })}
+    @click=${() => {
+      composer.chosen.chooseTool(null);
+      composer.focus();
+    }}
+  >${icon(tool.icon)}<span>${tool.shortLabel ?? tool.label}</span>${icon("close")}</button>`;
+}
+
+function end(context: Context, composer: Composer): TemplateResult {
+  const { words, conversation } = context;
+  return html`<div class="composer-end">
+    ${modelButton(context, composer)}
+    ${composer.dictation.enabled ? button("mic", words.t("dictation.start"), () => composer.dictate()) : nothing}
+    ${conversation.state.running && conversation.state.allowCancel ? stopButton(context, composer) : sendButton(context, composer)}
+  </div>`;
+}
+
+function modelButton(context: Context, composer: Composer): TemplateResult | typeof nothing {
+  const { words, options } = context;
+  const models = options.composer?.models ?? [];
+  if (models.length === 0) return nothing;
+  const label = composer.chosen.model?.label;
+  return menuButton(context, {
+    id: "composer-model",
+    label: label ? words.t("composer.model", { label }) : words.t("composer.models"),
+    content: html`<span class="composer-model-label">${label ?? words.t("composer.models")}</span>${icon("chevron-down")}`,
+    className: "composer-model",
+    side: "above",
+    items: models.map((model) => ({
+      id: model.id,
+      label: model.label,
+      description: model.description,
+      disabled: model.disabled,
+      checked: model.id === composer.chosen.model?.id,
+    })),
+    onSelect: (id) => composer.chosen.chooseModel(id),
+  });
+}
+
+function sendButton({ words }: Context, composer: Composer): TemplateResult {
+  return html`<button
+    type="button"
+    class="composer-send"
+    part="send-button"
+    aria-label=${words.t("composer.send")}
+    title=${words.t("composer.send")}
+    aria-disabled=${composer.canSend ? nothing : "true"}
+    @click=${(event: MouseEvent) => {
+      void composer.submit();
+      returnFocus(event, composer);
+    }}
+  >${icon("arrow-up")}</button>`;
+}
+
+function stopButton({ words, conversation }: Context, composer: Composer): TemplateResult {
+  return html`<button
+    type="button"
+    class="composer-send composer-stop"
+    part="stop-button"
+    aria-label=${words.t("composer.stop")}
+    title=${words.t("composer.stop")}
+    @click=${(event: MouseEvent) => {
+      void conversation.stop();
+      returnFocus(event, composer);
+    }}
+  >${icon("stop")}</button>`;
+}
+
+/** To the field; a finger would bring up the keyboard by that, so only keys and fine pointers do. */
+function returnFocus(event: MouseEvent, composer: Composer): void {
+  if (event.detail === 0 || matchMedia("(pointer: fine)").matches) composer.focus();
+}
+
+function button(name: string, label: string, pressed: () => void): TemplateResult {
+  return html`<button type="button" class="composer-button" aria-label=${label} title=${label} @click=${pressed}>${icon(name)}</button>`;
+}
+
+function fileInput({ options }: Context, composer: Composer): TemplateResult {
+  return html`<input
+    type="file"
+    class="composer-files-input"
+    multiple
+    hidden
+    accept=${acceptAttribute(options.composer?.attachments?.accept) || nothing}
+    @change=${(event: Event) => {
+      const input = event.target as HTMLInputElement;
+      composer.attachments.add([...(input.files ?? [])]);
+      input.value = "";
+      composer.focus();
+    }}
+  />`;
+}

@@ -1,0 +1,160 @@
+/** Where the thread stands in its viewport: at the newest when it opens, at the reader's message when one is sent. */
+
+import type { Context } from "../context.ts";
+
+/** So near the end still counts as there. */
+const NEAR_PX = 72;
+/** Older messages are asked for before the reader is at the first. */
+const AHEAD_PX = 800;
+/** How long a glide takes for two thirds of its way. */
+const GLIDE_MS = 70;
+
+export class Scroll {
+  readonly #context: Context;
+  #scroller: HTMLElement | null = null;
+  #end: IntersectionObserver | null = null;
+  #size: ResizeObserver | null = null;
+  #isAtEnd = true;
+  /** The reader went up, away from what is being written, and has not come back to the end. */
+  #isAway = false;
+  #top = 0;
+  /** Held at the end while what is there still gets its size, until the reader moves: the height when it was held. */
+  #held: number | null = null;
+  /** Pixels between the viewport's top and the content's end before older entries come. */
+  #fromEnd: number | null = null;
+  #gliding = 0;
+  #next: "end" | "turn" | null = null;
+  /** The first entry when older ones were asked for. */
+  #askedAt: string | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Whether the newest can be seen. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
+  /** After the next drawing: at the end, or the last turn's message at the top. */
+  goTo(place: "end" | "turn"): void {
+    this.#next = place;
+  }
+
+  /** Older entries will be above the others after the next drawing: nothing may move. */
+  keep(): void {
+    if (this.#scroller) this.#fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+  }
+
+  /** Goes to the end now. */
+  toEnd(): void {
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    this.moved();
+    scroller.scrollTop = scroller.scrollHeight;
+    this.#held = this.#context.conversation.state.running ? null : scroller.scrollHeight;
+  }
+
+  /** The reader scrolls, or is about to. */
+  readonly moved = (): void => {
+    this.#held = null;
+    cancelAnimationFrame(this.#gliding);
+  };
+
+  /** Asks for older entries when the first is near: once, so that what failed is tried again by the reader alone. */
+  readonly scrolled = (): void => {
+    const { conversation } = this.#context;
+    const { older, loading, entries } = conversation.state;
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    // An observer tells only after the next drawing, which would have pulled the reader back. Content that shrinks is
+    // no reader: it leaves the view at the end.
+    const fromEnd = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+    if (scroller.scrollTop < this.#top && fromEnd > 1) this.#isAway = true;
+    else if (fromEnd < NEAR_PX) this.#isAway = false;
+    this.#top = scroller.scrollTop;
+    // Neither wheel nor key, but a search in the page, or a screen reader.
+    if (this.#held === scroller.scrollHeight && scroller.scrollTop + scroller.clientHeight < this.#held - NEAR_PX)
+      this.moved();
+    if (scroller.scrollTop >= AHEAD_PX) return;
+    if (!older.available || older.loading || loading || entries[0]?.id === this.#askedAt) return;
+    this.#askedAt = entries[0]?.id;
+    void conversation.loadOlder();
+  };
+
+  afterRender(root: ParentNode): void {
+    this.#attach(root.querySelector<HTMLElement>(".thread-scroller"));
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    if (this.#fromEnd !== null) {
+      scroller.scrollTop = scroller.scrollHeight - this.#fromEnd;
+      this.#fromEnd = null;
+      this.scrolled();
+    }
+    if (this.#next === "end") {
+      this.toEnd();
+      this.scrolled();
+    } else if (this.#next === "turn") this.#toLastTurn(scroller);
+    else if (this.#follows()) scroller.scrollTop = scroller.scrollHeight;
+    this.#next = null;
+  }
+
+  destroy(): void {
+    this.#attach(null);
+  }
+
+  #follows(): boolean {
+    const { options, conversation } = this.#context;
+    return options.thread?.autoScroll === true && conversation.state.running && this.#isAtEnd && !this.#isAway;
+  }
+
+  #toLastTurn(scroller: HTMLElement): void {
+    this.moved();
+    this.#isAway = false;
+    const isFar = Math.abs(distanceToLastTurn(scroller)) > 2 * scroller.clientHeight;
+    if (isFar || matchMedia("(prefers-reduced-motion: reduce)").matches)
+      this.#top = scroller.scrollTop += distanceToLastTurn(scroller);
+    else this.#glide(scroller, performance.now());
+  }
+
+  /** A smooth scroll of the browser's own ends as soon as the answer below begins to grow. */
+  #glide(scroller: HTMLElement, before: number): void {
+    this.#gliding = requestAnimationFrame((now) => {
+      const distance = distanceToLastTurn(scroller);
+      const top = scroller.scrollTop;
+      const part = distance * (1 - Math.exp((before - now) / GLIDE_MS));
+      scroller.scrollTop += Math.abs(distance) < 2 ? distance : Math.sign(distance) * Math.max(1, Math.abs(part));
+      this.#top = scroller.scrollTop;
+      if (Math.abs(distance) >= 2 && scroller.scrollTop !== top) this.#glide(scroller, now);
+    });
+  }
+
+  #attach(scroller: HTMLElement | null): void {
+    if (scroller === this.#scroller) return;
+    this.moved();
+    this.#scroller = scroller;
+    this.#end?.disconnect();
+    this.#size?.disconnect();
+    if (!scroller) return;
+    this.#end = new IntersectionObserver(
+      ([entry]) => {
+        if (!entry || this.#isAtEnd === entry.isIntersecting) return;
+        this.#isAtEnd = entry.isIntersecting;
+        this.#context.update();
+      },
+      { root: scroller, rootMargin: `${NEAR_PX}px 0px` },
+    );
+    this.#end.observe(scroller.querySelector(".thread-end")!);
+    this.#size = new ResizeObserver(() => {
+      if (this.#held !== null) this.toEnd();
+    });
+    this.#size.observe(scroller);
+    this.#size.observe(scroller.querySelector(".thread-column")!);
+  }
+}
+
+/** How far the last turn's top is below the viewport's, in pixels. */
+function distanceToLastTurn(scroller: HTMLElement): number {
+  const turn = Array.from(scroller.querySelectorAll(".thread-turn")).at(-1);
+  return turn ? turn.getBoundingClientRect().top - scroller.getBoundingClientRect().top : 0;
+}
