@@ -270,6 +270,8 @@ function report(manifest, script) {
   row("chatkit.js", manifest.files["chatkit.js"]);
   for (const [group, pattern] of Object.entries({
     markdown: /\/markdown/,
+    dictation: /\/dictation/,
+    "input form": /\/input_form/,
     icons: /\/icons/,
     code: /\/code/,
     math: /\/math/,

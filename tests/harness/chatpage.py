@@ -141,6 +141,10 @@ class ChatPage:
             self.button("Add files").click()
         chooser.value.set_files([FilePayload(name=name, mimeType=kind, buffer=data) for name, kind, data in files])
 
+    def uploaded(self, count: int) -> None:
+        """Wait until so many files of the message are uploaded."""
+        self.until(lambda: len(self.call("getComposerValue")["attachments"]) == count, f"{count} uploads")
+
     def drop(self, *files: File) -> None:
         """Drag files over the composer and let go."""
         self._give("drop", files)
@@ -225,7 +229,7 @@ class ChatPage:
 
     def until(self, check: Callable[[], Any], what: str, seconds: float = 20) -> Any:
         """Wait until the page is in a state."""
-        return eventually(check, seconds=seconds, what=what)
+        return eventually(check, seconds=seconds, what=what, every=0.04)
 
     def ready(self) -> ChatPage:
         """Wait for `chatkit.ready`."""

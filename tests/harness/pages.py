@@ -58,10 +58,10 @@ document.getElementById("host").append(chat);
 class Pages:
     """An ASGI application: a table of paths, and `/secret`, which makes sessions with an API key."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = "") -> None:
         self.router = Router()
         self.backend: Backend | None = None
-        self.script = ""
+        self.script = script
         """Where the component is loaded from."""
         self.sessions: list[dict[str, Any]] = []
         """Those that `/secret` made."""

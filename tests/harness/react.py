@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.harness.node import npm
 
 REACT = Path(__file__).parent.parent / "react"
-SOURCES = ("package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", "src/main.tsx")
+PACKAGES = ("package.json", "package-lock.json")
+APPLICATION = (*PACKAGES, "vite.config.ts", "tsconfig.json", "src/main.tsx")
 
 
 def install() -> Path:
     """The folder with what the lock file names."""
-    with _alone():
-        _once(
-            "packages", SOURCES[:2], lambda: npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", directory=REACT)
-        )
+    _once("node_modules", PACKAGES, lambda: npm("ci", "--no-audit", "--no-fund", "--ignore-scripts", directory=REACT))
     return REACT
 
 
 def build() -> Path:
     """The application as one script."""
     install()
-    with _alone():
-        _once("application", SOURCES, lambda: npm("run", "build", directory=REACT))
+    _once("dist", APPLICATION, lambda: npm("run", "build", directory=REACT))
     return REACT / "dist" / "app.js"
 
 
@@ -34,21 +32,12 @@ def axe() -> str:
     return (install() / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-class _alone:  # noqa: N801
-    """Two processes of tests do not install into the same folder."""
-
-    def __enter__(self) -> None:
-        self._file = (REACT / "package.json").open()
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def _once(what: str, sources: tuple[str, ...], work: object) -> None:
+def _once(made: str, sources: tuple[str, ...], work: Callable[[], None]) -> None:
+    """Make a folder unless it was made from these sources; of two processes of tests one waits for the other."""
     wanted = hashlib.sha256(b"\0".join((REACT / name).read_bytes() for name in sources)).hexdigest()
-    done = REACT / "node_modules" / f".{what}"
-    if not done.is_file() or done.read_text() != wanted:
-        assert callable(work)
-        work()
-        done.write_text(wanted)
+    done = REACT / made / ".made-from"
+    with (REACT / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.is_file() or done.read_text() != wanted:
+            work()
+            done.write_text(wanted)

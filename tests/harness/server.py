@@ -30,15 +30,15 @@ API_KEY = "cdk_test_key_of_the_default_project"
 DEADLINE = 20.0
 
 
-def eventually(check: Callable[[], T], *, seconds: float = DEADLINE, what: str = "the state") -> T:
-    """Wait until `check` returns something true, and return it."""
+def eventually(check: Callable[[], T], *, seconds: float = DEADLINE, what: str = "the state", every: float = 0.01) -> T:
+    """Wait until `check` returns something true, and return it; `every` is the time between two looks, in seconds."""
     deadline = time.monotonic() + seconds
     while True:
         if result := check():
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {seconds:g} s")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 class ThreadServer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,16 @@ class Opener:
         return chat
 
 
+@contextmanager
+def opening(stage: Stage) -> Iterator[Opener]:
+    """What opens pages; at the end none of them may have complained of anything that was not forgiven."""
+    with ExitStack() as contexts:
+        opener = Opener(stage, contexts)
+        yield opener
+        left = [line for page in opener.opened for line in page.reckoning()]
+        assert left == []
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for the file."""
@@ -110,20 +120,15 @@ def stage(
 
 @pytest.fixture
 def chat(stage: Stage) -> Iterator[Opener]:
-    """Opens pages; at the end of the test none of them may have complained of anything that was not forgiven."""
-    with ExitStack() as contexts:
-        opener = Opener(stage, contexts)
+    """Opens pages that talk to Chatdock."""
+    with opening(stage) as opener:
         yield opener
-        left = [line for page in opener.opened for line in page.reckoning()]
-        assert left == []
 
 
 @pytest.fixture(scope="module")
 def peer_pages(stage: Stage) -> Pages:
     """The pages that the reference server serves beside its chat."""
-    pages = Pages()
-    pages.script = stage.pages.script
-    return pages
+    return Pages(stage.pages.script)
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +142,5 @@ def peer(peer_pages: Pages) -> Iterator[Reference]:
 def custom(stage: Stage, peer_pages: Pages, peer: Reference) -> Iterator[Opener]:
     """Opens pages of the reference server; the options of a test say `api: { url: "/chatkit", … }`."""
     peer.forget()
-    with ExitStack() as contexts:
-        opener = Opener(Stage(stage.browser, peer_pages, peer.url, stage.server), contexts)
+    with opening(replace(stage, pages=peer_pages, origin=peer.url)) as opener:
         yield opener
-        left = [line for page in opener.opened for line in page.reckoning()]
-        assert left == []

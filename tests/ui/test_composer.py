@@ -129,7 +129,7 @@ def test_files_come_by_dialog_paste_and_drop(custom: Opener, peer: Reference) ->
     chat.drop(("dropped.txt", "text/plain", b"333"))
     for name in ("dialog.txt", "pasted.png", "dropped.txt"):
         expect(chat.button(f"Remove {name}")).to_be_visible()
-    chat.until(lambda: len(peer.uploads) == 3, "three uploads")
+    chat.uploaded(3)
     held = json.loads(text_of(chat.ask("message")))
     assert sorted(attachment[2] for attachment in held["attachments"]) == ["dialog.txt", "dropped.txt", "pasted.png"]
     expect(chat.button("Remove dialog.txt")).to_have_count(0)
@@ -141,8 +141,7 @@ def test_files_come_by_dialog_paste_and_drop(custom: Opener, peer: Reference) ->
 def test_a_removed_file_is_deleted_and_not_sent(custom: Opener, peer: Reference) -> None:
     chat = custom(f"{{ {UPLOADS} }}")
     chat.drop(("away.txt", "text/plain", b"1"))
-    chat.until(lambda: peer.uploads, "the upload")
-    expect(chat.element.get_by_role("progressbar")).to_have_count(0)
+    chat.uploaded(1)
     chat.button("Remove away.txt").click()
     chat.until(lambda: peer.attachments.deleted, "the deletion")
     assert json.loads(text_of(chat.ask("message")))["attachments"] == []
@@ -164,7 +163,7 @@ def test_an_upload_that_fails_can_be_tried_again(custom: Opener, peer: Reference
     chat.page.route("**/upload", fail_once)
     chat.drop(("late.txt", "text/plain", b"1"))
     chat.button("Upload late.txt again").click()
-    chat.until(lambda: peer.uploads, "the upload")
+    chat.uploaded(1)
     expect(chat.button("Upload late.txt again")).to_have_count(0)
     assert len(json.loads(text_of(chat.ask("message")))["attachments"]) == 1
 

@@ -159,6 +159,7 @@ def test_set_composer_value_uploads_files(custom: Opener, peer: Reference) -> No
     chat.page.evaluate("""() => chat.setComposerValue({
       text: "message", files: [new File(["wind"], "wind.txt", { type: "text/plain" })] })""")
     expect(chat.button("Remove wind.txt")).to_be_visible()
+    chat.uploaded(1)
     chat.composer.press("Enter")
     expect(chat.answer).to_contain_text("wind.txt")
     assert [upload["bytes"] for upload in peer.uploads] == [4]

@@ -95,6 +95,7 @@ def test_files_are_uploaded_by_the_strategy(custom: Opener, peer: Reference, str
     )
     chat.attach(("notes.txt", "text/plain", b"some notes"))
     expect(chat.button("Remove notes.txt")).to_be_visible()
+    chat.uploaded(1)
     answer = chat.ask("message")
     held = json.loads(text_of(answer))
     assert [attachment[1:] for attachment in held["attachments"]] == [["file", "notes.txt", "text/plain"]]
@@ -115,6 +116,7 @@ def test_what_the_page_adds_to_requests_does_not_leak_to_a_foreign_uploader(cust
     )
     chat.forgive("request: http://localhost")
     chat.attach(("notes.txt", "text/plain", b"notes"))
+    chat.uploaded(1)
     chat.ask("message")
     assert [upload["headers"].get("authorization") for upload in peer.uploads] == [None]
     assert {request["headers"].get("authorization") for request in peer.requests} == {"secret"}
@@ -408,6 +410,7 @@ def test_attachments_keep_to_size_count_and_type(custom: Opener, peer: Reference
     chat.drop(("b.txt", "text/plain", b"b"))
     expect(chat.element.get_by_text("At most 2 files can be attached.")).to_be_visible()
     chat.forgive("error:")
+    chat.uploaded(2)
     assert sorted(upload["bytes"] for upload in peer.uploads) == [1, 90]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from tests.harness.chatpage import ChatPage, expect
 from tests.harness.node import environment, find_node
 from tests.harness.pages import PAGE, strict
 from tests.harness.react import REACT, build, install
-from tests.ui.conftest import Opener, Stage
+from tests.ui.conftest import Stage, opening
 
 pytestmark = pytest.mark.slow
 
@@ -36,16 +35,15 @@ def application(stage: Stage) -> None:
 @pytest.fixture
 def show(stage: Stage, application: None) -> Iterator[Show]:
     """Opens the application, which renders when `render` says so."""
-    with ExitStack() as contexts:
-        opener = Opener(stage, contexts)
+    with opening(stage) as opener:
 
-        def opened(head: str | None = None, hold: list[Route] | None = None, **context: Any) -> ChatPage:
+        def opened(head: str | None = None, hold: list[Route] | None = None) -> ChatPage:
             script = f'<script src="{stage.pages.script}"></script>' if head is None else head
             html = PAGE.format(head=script, body='<script type="module" src="/react/app.js"></script>')
-            path = f"/react/page/{len(opener.opened)}-{next(stage.users)}"
+            path = f"/react/page/{next(stage.users)}"
             policy = {"content-security-policy": strict(stage.origin, stage.server.url)}
             stage.pages.put(path, html, "text/html", policy)
-            chat = opener.page(stage.origin, stage.server.url, **context)
+            chat = opener.page(stage.origin, stage.server.url)
             if hold is not None:
                 chat.page.route(stage.pages.script, lambda route: hold.append(route))
             chat.page.goto(f"{stage.origin}{path}", wait_until="commit")
@@ -53,12 +51,11 @@ def show(stage: Stage, application: None) -> Iterator[Show]:
             return chat
 
         yield opened
-        assert [line for page in opener.opened for line in page.reckoning()] == []
 
 
 def render(chat: ChatPage, stage: Stage, **settings: Any) -> None:
     """Render the application with these settings; the session is always the page's own."""
-    user = chat.page.url.rpartition("-")[2]
+    user = chat.page.url.rpartition("/")[2]
     settings.setdefault("secretQuery", f"user={user}&workflow=wf_showcase")
     chat.page.evaluate("settings => window.app.render(settings)", settings)
 

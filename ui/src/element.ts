@@ -44,6 +44,10 @@ export class ChatKitElement extends Base implements OpenAIChatKit {
   /** `initialThread` has been shown since the element came into the document. */
   #begun = false;
   #isReady = false;
+  /** What happened before the page had the time to listen; null from then on. */
+  #early: [name: string, detail: unknown][] | null = [];
+  /** The thread of the chat before this one. */
+  #left: string | null = null;
   readonly #warned = new Set<string>();
 
   constructor() {
@@ -175,6 +179,10 @@ export class ChatKitElement extends Base implements OpenAIChatKit {
   #start(): void {
     const options = this.#options;
     if (!options || !this.isConnected || this.#chat || this.#hold) return;
+    if (!this.#isReady) {
+      this.#early ??= [];
+      afterPaint(this.#speak);
+    }
     adoptStyles(this.#root);
     if (!options.api) {
       const words = englishFor(localeOf(options));
@@ -187,10 +195,13 @@ export class ChatKitElement extends Base implements OpenAIChatKit {
     const host = { root: this.#root, scriptOrigin: new URL(scriptUrl ?? location.href).origin, emit: this.#emit };
     this.#chat = new Chat(host, options, this.#begun ? null : (options.initialThread ?? null));
     this.#begun = true;
-    if (!this.#isReady) afterPaint(this.#ready);
+    if (this.#left !== null && this.#chat.conversation.state.threadId === null)
+      this.#emit("chatkit.thread.change", { threadId: null });
+    this.#left = null;
   }
 
   #restart(): void {
+    this.#left = this.#chat?.conversation.state.threadId ?? this.#left;
     this.#chat?.destroy();
     this.#hold?.remove();
     this.#chat = this.#hold = null;
@@ -203,14 +214,20 @@ export class ChatKitElement extends Base implements OpenAIChatKit {
     this.#begun = false;
   }
 
-  #ready = (): void => {
-    if (this.#isReady || !this.#chat) return;
-    this.#isReady = true;
-    this.#emit("chatkit.ready");
+  /** Tells first of all that the chat is ready, once, then what happened before. */
+  #speak = (): void => {
+    const early = this.#early ?? [];
+    this.#early = null;
+    if (this.#chat && !this.#isReady) {
+      this.#isReady = true;
+      this.#emit("chatkit.ready");
+    }
+    for (const [name, detail] of early) this.#emit(name, detail);
   };
 
   #emit = (name: string, detail?: unknown): void => {
-    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+    if (this.#early) this.#early.push([name, detail]);
+    else this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   };
 
   #error = (error: Error): void => this.#emit("chatkit.error", { error });
@@ -223,7 +240,8 @@ export class ChatKitElement extends Base implements OpenAIChatKit {
       this.#warned.add(problem);
       console.warn(`<openai-chatkit>: ${problem}`);
     }
-    afterPaint(() => this.#emit("chatkit.log", { name: "options.unknown", data: { problems: unknown } }));
+    this.#emit("chatkit.log", { name: "options.unknown", data: { problems: unknown } });
+    if (this.#early) afterPaint(this.#speak);
   }
 }
 

@@ -108,6 +108,17 @@ describe("undo", () => {
     expect(undo.redo()).toBeUndefined();
     expect(undo.undo()).toEqual(moment(""));
   });
+
+  test("knows what is there now, wherever undo and the caret went", () => {
+    const undo = new Undo(moment(""));
+    undo.record(moment("ab"), "typing", 0);
+    undo.moved(1, 1);
+    expect(undo.present).toEqual({ draft: plain("ab"), start: 1, end: 1 });
+    undo.undo();
+    expect(undo.present).toEqual(moment(""));
+    undo.redo();
+    expect(undo.present).toEqual({ draft: plain("ab"), start: 1, end: 1 });
+  });
 });
 
 describe("a mention or command", () => {

@@ -372,7 +372,7 @@ describe("stopping", () => {
       await conversation.stop();
       await idle(conversation);
       expect(textOf(conversation, "a1")).toBe(stored.length ? "half and more" : "half");
-      expect([errorsOf(conversation), told]).toEqual([[], ["start", "end", `seen ${T}`]]);
+      expect([errorsOf(conversation), told]).toEqual([[], ["start", `seen ${T}`, "end"]]);
       await until(() => live.isCancelled);
     }
   });
@@ -672,11 +672,22 @@ describe("two tabs", () => {
     expect([textOf(conversation, "a2"), server.of("threads.resume")]).toEqual(["Hello", []]);
   });
 
-  test("refreshes at once are one", async () => {
+  test("refreshes at once are one, and one more for all who asked while it ran", async () => {
     const server = new Server().store(T, []);
     const { conversation } = await opened(server);
     await Promise.all([conversation.refresh(), conversation.refresh(), conversation.refresh()]);
-    expect(server.of("threads.get_by_id")).toHaveLength(2);
+    expect(server.of("threads.get_by_id")).toHaveLength(3);
+  });
+
+  test("a refresh shows what is stored when it is asked for, also if one is under way", async () => {
+    const server = new Server().store(T, []);
+    const { conversation } = await opened(server);
+    const first = conversation.refresh();
+    await until(() => server.of("items.list").length === 2);
+    server.store(T, [user("u1")]);
+    await conversation.refresh();
+    expect(ids(conversation)).toEqual(["u1"]);
+    await first;
   });
 
   test("a refresh that fails leaves the screen as it is", async () => {
@@ -823,4 +834,73 @@ test("the state is frozen, and a new object after every change", async () => {
   expect([...states].every(Object.isFrozen)).toBe(true);
   expect(states.size).toBeGreaterThan(2);
   expect(updated("x", "y", {}).type).toBe("thread.item.updated");
+});
+
+describe("what the page does when it hears of something", () => {
+  const whole = (n: number) => said(`${frames(answer(`u${n}`, `a${n}`, "Hello"), 1, `crun_${n}`)}: completed\n\n`);
+
+  test("the end of an answer: the next message can be sent", async () => {
+    const server = new Server().store(T, []).reply("threads.add_user_message", whole(1), whole(2));
+    const { conversation, told, errors } = await opened(server);
+    let sent: Promise<void> | null = null;
+    conversation.subscribe({
+      responseEnd: () => {
+        sent ??= conversation.send(words("Again"));
+      },
+    });
+    await conversation.send(words("Hi"));
+    await until(() => sent);
+    await sent;
+    await idle(conversation);
+    expect([ids(conversation), told, errors]).toEqual([["u1", "a1", "u2", "a2"], ["start", "end", "start", "end"], []]);
+  });
+
+  test("the end of an answer, also one that it ends itself: another thread can be opened", async () => {
+    for (const doEnd of [
+      (live: Live) => live.say(": completed\n\n"),
+      (_: Live, conversation: Conversation) => conversation.open("cthr_2"),
+    ]) {
+      const live = new Live();
+      const server = new Server().store(T, []).store("cthr_2", []).reply("threads.add_user_message", live);
+      const { conversation, told } = await opened(server);
+      conversation.subscribe({ responseEnd: () => void conversation.open(null) });
+      const sending = conversation.send(words("Hi"));
+      live.say(frames(answer("u1", "a1", "Hello")));
+      await sending;
+      void doEnd(live, conversation);
+      await until(() => told.includes("end"));
+      await settled();
+      expect(told.filter((each) => /^(start|end)$/.test(each))).toEqual(["start", "end"]);
+    }
+  });
+
+  test("another thread: it can be opened again, or yet another one, and every load ends", async () => {
+    for (const next of [T, "cthr_2"]) {
+      const server = new Server().store(T, [user("u1")]).store("cthr_2", [user("u2")]);
+      const { conversation, told } = talk(server);
+      conversation.subscribe({ threadChange: (id) => id === T && void conversation.open(next) });
+      await conversation.open(T);
+      await settled();
+      const { threadId, loading } = conversation.state;
+      expect([threadId, loading, ids(conversation)]).toEqual([next, false, [next === T ? "u1" : "u2"]]);
+      expect(told.filter((each) => each.startsWith("load"))).toEqual([`load ${next}`, `loaded ${next}`]);
+    }
+  });
+});
+
+test("the title of a new thread is looked for when its first answer ended without one", async () => {
+  const server = new Server().reply(
+    "threads.create",
+    said(`${frames([created(), ...answer("u1", "a1", "Hello")])}: completed\n\n`),
+  );
+  const { conversation, told } = talk(server);
+  server.reply("threads.get_by_id", thread(), {
+    ...thread({ title: "Tides" }),
+    items: { data: [user("u9")] },
+  });
+  await conversation.send(words("Hi"));
+  await until(() => conversation.state.thread?.title === "Tides");
+  await settled();
+  expect([ids(conversation), told.at(-1)]).toEqual([["u1", "a1"], `seen ${T} Tides`]);
+  expect(server.of("threads.get_by_id")).toHaveLength(2);
 });

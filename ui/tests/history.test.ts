@@ -144,6 +144,26 @@ describe("one thread", () => {
     expect(titles(history)).toEqual(["New", "Tides", "Second"]);
   });
 
+  test("that is renamed or seen while the list is read again keeps what is newer", async () => {
+    const [server, history] = await two();
+    server
+      .reply("threads.list", { data: [thread(1, "Tides"), thread(2)], has_more: false })
+      .reply("threads.update", {});
+    const refreshing = history.refresh();
+    history.see({ id: "cthr_2", title: "Second" });
+    await Promise.all([refreshing, history.rename("cthr_1", "Moons")]);
+    expect(titles(history)).toEqual(["Moons", "Second"]);
+  });
+
+  test("that was seen before the first page and lies further back is left for its page", async () => {
+    const server = new Server().reply("threads.list", page(0, 20, true), page(20, 40, true));
+    const history = list(server);
+    history.see(thread(45));
+    await history.refresh();
+    await history.loadMore();
+    expect(ids(history)).toEqual(range(0, 40).map((_, n) => n));
+  });
+
   test("that belongs to a page not loaded yet is left for it", async () => {
     const server = new Server().reply("threads.list", page(0, 20, true), page(20, 30, false));
     const history = list(server);

@@ -1,33 +1,45 @@
 import { describe, expect, test } from "vitest";
+import { MarkdownView } from "../src/markdown/view.ts";
 import { HOSTILE } from "./hostile.ts";
 import { type Element, elements, host, render, textOf, tree } from "./markdown_tree.ts";
-import { MarkdownView } from "../src/markdown/view.ts";
 
 const POLICY = { imageHosts: ["images.example.com", "*.cdn.example.com"] };
 const ELEMENTS = new Set(
-  ("div p h1 h2 h3 h4 h5 h6 ul ol li blockquote hr table thead tbody tr th td pre code span strong em del br a img input button " +
-    "svg path").split(" "),
+  (
+    "div p h1 h2 h3 h4 h5 h6 ul ol li blockquote hr table thead tbody tr th td pre code span strong em del br a img input button " +
+    "svg path"
+  ).split(" "),
 );
 const ATTRIBUTES = new Set(
-  ("class dir role tabindex aria-label href title rel target referrerpolicy @click @auxclick @keydown src alt loading decoding type " +
-    "disabled .checked scope data-align start aria-hidden viewBox d").split(" "),
+  (
+    "class dir role tabindex aria-label href title rel target referrerpolicy @click @auxclick @keydown src alt loading decoding type " +
+    "disabled .checked scope data-align start aria-hidden viewBox d"
+  ).split(" "),
 );
 const RASTER = /^data:image\/(png|jpeg|gif|webp|avif);base64,[\w+/]+=*$/;
-const HIDING = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069\u{E0000}-\u{E007F}]/u;
+const HIDING = /(?![\t\n])\p{Cc}|[\u202A-\u202E\u2066-\u2069\u{E0000}-\u{E007F}]/u;
 
 /** What is wrong with what a text became, "" if nothing. */
 function harm(root: Element): string {
   for (const { name, attributes } of elements(root)) {
     if (!ELEMENTS.has(name)) return `element ${name}`;
     for (const attribute of Object.keys(attributes)) if (!ATTRIBUTES.has(attribute)) return `attribute ${attribute}`;
-    if ("href" in attributes && !/^(https?:\/\/[^\\]|mailto:|tel:|#)/.test(String(attributes.href))) return `link ${attributes.href}`;
-    if (name === "a" && "href" in attributes && !String(attributes.href).startsWith("#") && !/noopener noreferrer/.test(String(attributes.rel))) return "rel";
+    if ("href" in attributes && !/^(https?:\/\/[^\\]|mailto:|tel:|#)/.test(String(attributes.href)))
+      return `link ${attributes.href}`;
+    if (
+      name === "a" &&
+      "href" in attributes &&
+      !String(attributes.href).startsWith("#") &&
+      !/noopener noreferrer/.test(String(attributes.rel))
+    )
+      return "rel";
     if (name === "img") {
       const src = String(attributes.src);
       const allowed = RASTER.test(src) || /^https:\/\/(images\.example\.com|[^/:@]+\.cdn\.example\.com)\//.test(src);
       if (!allowed || attributes.referrerpolicy !== "no-referrer") return `image ${src}`;
     }
-    for (const text of [attributes.title, attributes.alt, attributes["aria-label"]]) if (HIDING.test(String(text))) return "hidden text in an attribute";
+    for (const text of [attributes.title, attributes.alt, attributes["aria-label"]])
+      if (HIDING.test(String(text))) return "hidden text in an attribute";
   }
   return HIDING.test(textOf(root)) ? "hidden text" : "";
 }
@@ -59,7 +71,11 @@ function images(root: Element): unknown[] {
 }
 
 test("the check notices what it is there for", () => {
-  const of = (name: string, attributes: Record<string, unknown>): Element => ({ name: "#root", attributes: {}, children: [{ name, attributes, children: [] }] });
+  const of = (name: string, attributes: Record<string, unknown>): Element => ({
+    name: "#root",
+    attributes: {},
+    children: [{ name, attributes, children: [] }],
+  });
   expect(harm(of("script", {}))).not.toBe("");
   expect(harm(of("p", { onclick: "x" }))).not.toBe("");
   expect(harm(of("a", { href: "javascript:x", rel: "noopener noreferrer" }))).not.toBe("");
@@ -93,7 +109,10 @@ describe("an image that is allowed", () => {
         const view = new MarkdownView(host());
         for (let end = 1; end <= text.length; end++) {
           const shown = images(tree(view.render(text.slice(0, end), { streaming: true, policy: POLICY })));
-          expect(shown.every((each) => each === src), `${text.slice(0, end)} shows ${shown}`).toBe(true);
+          expect(
+            shown.every((each) => each === src),
+            `${text.slice(0, end)} shows ${shown}`,
+          ).toBe(true);
         }
         expect(images(tree(view.render(text, { policy: POLICY })))).toEqual([src]);
       }
@@ -107,7 +126,8 @@ describe("an image that is allowed", () => {
   });
 
   test("is not of a subdomain, another port or a wider name than the list says", () => {
-    const shown = (entry: string, src: string) => images(render(`![x](${src})`, { policy: { imageHosts: [entry] } })).length;
+    const shown = (entry: string, src: string) =>
+      images(render(`![x](${src})`, { policy: { imageHosts: [entry] } })).length;
     expect(shown("Example.COM", "https://example.com/a")).toBe(1);
     expect(shown("example.com", "https://www.example.com/a")).toBe(0);
     expect(shown("*.example.com", "https://www.example.com/a")).toBe(1);

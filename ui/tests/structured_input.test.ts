@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Entry } from "../src/core/transcript.ts";
 import type { StructuredInputItem } from "../src/core/wire.ts";
-import { type Answer, NO_ANSWER, pendingInput, submissionOf } from "../src/views/structured_input.ts";
+import { type Answer, NO_ANSWER, submissionOf } from "../src/views/input_form.ts";
+import { pendingInput } from "../src/views/structured_input.ts";
 
 const item: StructuredInputItem = {
   id: "si_1",

@@ -146,6 +146,12 @@ test("type is relative to the reader's own size", () => {
   );
 });
 
+test("a list of fonts that cannot be used is refused at once, however it is spaced", () => {
+  const fontFamily = `A${",  B ".repeat(200)}!`;
+  expect(deriveTheme({ typography: { fontFamily: fontFamily.replace("!", "") } }).refused).toEqual([]);
+  expect(deriveTheme({ typography: { fontFamily } }).refused).toEqual(["typography.fontFamily"]);
+});
+
 test("values that are no colours or fonts are refused, and nothing of them reaches CSS", () => {
   const theme = deriveTheme({
     typography: { fontFamily: "x; background: url(//evil)" },

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { backoff, pause } from "../src/core/pause.ts";
 import { reduce } from "../src/core/reduce.ts";
 import { emptyTranscript } from "../src/core/transcript.ts";
-import { ApiError, NetworkError } from "../src/core/transport.ts";
+import { ApiError, ClientSecretError, NetworkError } from "../src/core/transport.ts";
 import { Turn, TurnLost } from "../src/core/turn.ts";
 import { answer, created, frame, frames, Live, plain, Server, said, T, thread, tick, until } from "./script.ts";
 
@@ -110,6 +110,17 @@ describe("on Chatdock", () => {
     expect(mute.asked).toHaveLength(6);
   });
 
+  test("a page that hands out no secret is told at once, and a turn that began goes on without it", async () => {
+    const fails = new ClientSecretError("api.getClientSecret failed: no");
+    const { turn, waits } = turnOf(new Server().reply("threads.create", fails));
+    await expect(turn.run()).rejects.toBe(fails);
+    expect(waits).toEqual([]);
+    const server = new Server()
+      .reply("threads.create", said(frame(1, created())))
+      .reply("threads.resume", fails, said(`${frame(2, event(2))}: completed\n\n`));
+    expect(await turnOf(server).turn.run()).toBe("completed");
+  });
+
   test("a refusal is reported and not repeated", async () => {
     const server = new Server().reply("threads.create", new ApiError(409, "locked", "thread_locked"));
     await expect(turnOf(server).turn.run()).rejects.toMatchObject({ code: "thread_locked" });
@@ -213,6 +224,19 @@ describe("on Chatdock", () => {
     const server = new Server().reply("threads.create", live);
     const { turn } = turnOf(server);
     const end = turn.run();
+    await turn.stop();
+    live.say(frame(1, created()));
+    await until(() => server.types().includes("threads.cancel"));
+    live.say(": cancelled\n\n");
+    expect(await end).toBe("cancelled");
+  });
+
+  test("stopping before the first word of an answer cancels the run once there is one", async () => {
+    const live = new Live();
+    const server = new Server().reply("threads.create", live);
+    const { turn, connections } = turnOf(server);
+    const end = turn.run();
+    await until(() => connections.length);
     await turn.stop();
     live.say(frame(1, created()));
     await until(() => server.types().includes("threads.cancel"));

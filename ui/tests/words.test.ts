@@ -67,8 +67,8 @@ describe("words", () => {
   });
 
   test("the count chooses the form, in the language's own rules", () => {
-    expect(words.t("answer.sourceCount", { count: 1 })).toBe("1 source");
-    expect(words.t("answer.sourceCount", { count: 1200 })).toBe("1,200 sources");
+    expect(words.t("history.count", { count: 1 })).toBe("1 conversation");
+    expect(words.t("history.count", { count: 1200 })).toBe("1,200 conversations");
     const polish = {
       ...en,
       "history.count": { one: "{count} rozmowa", few: "{count} rozmowy", many: "{count} rozmów" },

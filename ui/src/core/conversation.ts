@@ -34,7 +34,7 @@ export interface ConversationListener {
   changed(state: ConversationState): void;
   error(error: Error): void;
   effect(name: string, data: Record<string, unknown>): void;
-  /** A streamed operation begins and ends; they always come in pairs. */
+  /** A streamed operation begins and ends; they always come in pairs. At the end the next one can begin. */
   responseStart(): void;
   responseEnd(): void;
   threadChange(threadId: string | null): void;

@@ -66,22 +66,20 @@ class OpenConversation implements Conversation {
 
   async open(threadId: string | null): Promise<void> {
     if (threadId !== null && threadId === this.state.threadId) return this.refresh();
-    this.#enter(threadId);
-    if (threadId !== null) await this.#load(threadId);
+    const visit = this.#enter(threadId);
+    // Who heard of the change may have opened another one.
+    if (threadId !== null && !visit.isOver) await this.#load(threadId);
   }
 
   loadOlder(): Promise<void> {
     return this.#visit.readOlder();
   }
 
-  refresh(): Promise<void> {
-    const visit = this.#visit;
+  async refresh(): Promise<void> {
+    if (this.state.threadId === null) return;
     const turns = this.#turns;
-    if (this.state.threadId === null) return Promise.resolve();
-    return visit.reading(async () => {
-      const thread = await this.#read(visit);
-      if (thread) void turns.join(thread);
-    });
+    const thread = await this.#read(this.#visit);
+    if (thread) void turns.join(thread);
   }
 
   close(): void {
@@ -89,11 +87,13 @@ class OpenConversation implements Conversation {
     this.#stage.close();
   }
 
-  #enter(threadId: string | null): void {
+  #enter(threadId: string | null): Visit {
     this.#leave();
-    this.#visit = new Visit(this.#stage, this.#means);
-    this.#turns = new Turns(this.#visit, () => this.refresh());
+    const visit = new Visit(this.#stage, this.#means);
+    this.#visit = visit;
+    this.#turns = new Turns(visit, () => this.refresh());
     this.#stage.clear(threadId);
+    return visit;
   }
 
   #leave(): void {
@@ -104,36 +104,35 @@ class OpenConversation implements Conversation {
   async #load(threadId: string): Promise<void> {
     const visit = this.#visit;
     const turns = this.#turns;
-    const again = () => {
-      this.#enter(threadId);
-      return this.#load(threadId);
-    };
     this.#stage.emit("loadStart", threadId);
-    await visit.reading(async () => {
-      const thread = await this.#read(visit, again);
-      if (!visit.isOver) this.#stage.set({ loading: false });
-      this.#stage.emit("loadEnd", threadId);
-      if (thread) void turns.join(thread, true);
-    });
+    const thread = await this.#read(visit);
+    if (!visit.isOver) this.#stage.set({ loading: false });
+    this.#stage.emit("loadEnd", threadId);
+    if (thread) void turns.join(thread, true);
   }
 
-  /** Null when the thread could not be read; with `again`, an entry says so, whose retry that is. */
-  async #read(visit: Visit, again?: () => Promise<void>): Promise<Thread | null> {
-    try {
-      return await visit.read();
-    } catch (error) {
-      if (visit.isOver) return null;
-      if (error instanceof ApiError && error.status === 404) {
-        this.#enter(null);
-        this.#stage.dispatch({ type: "local.failed", code: "not_found", retry: false });
-        this.#visit.report(error);
-      } else if (again) {
-        visit.tell(error, { again });
-      } else {
-        visit.report(error);
-      }
-      return null;
+  /** Null when the thread could not be read; if nothing of it is there yet, an entry says so. */
+  #read(visit: Visit): Promise<Thread | null> {
+    return visit.reading(() => visit.read().catch((error) => this.#unread(visit, error)));
+  }
+
+  #unread(visit: Visit, error: unknown): null {
+    const { threadId, loading } = this.state;
+    if (visit.isOver) return null;
+    if (error instanceof ApiError && error.status === 404) {
+      const next = this.#enter(null);
+      next.dispatch({ type: "local.failed", code: "not_found", retry: false });
+      next.report(error);
+    } else if (loading && threadId !== null) {
+      const again = () => {
+        this.#enter(threadId);
+        return this.#load(threadId);
+      };
+      visit.tell(error, { again });
+    } else {
+      visit.report(error);
     }
+    return null;
   }
 
   // --- what the reader does ------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class OpenHistory implements History {
   }
 
   async #load(after: string | undefined): Promise<void> {
-    const since = new Set(this.#threads.map(({ id }) => id));
+    const since = this.#threads;
     this.#set({ loading: true });
     try {
       const params = { limit: PAGE, order: "desc" as const, ...(after !== undefined && { after }) };
@@ -118,9 +118,13 @@ class OpenHistory implements History {
     }
   }
 
-  #take(page: Page<Thread>, after: string | undefined, since: ReadonlySet<string>): void {
+  /** `since` is what was known when the page was asked for: what came or changed after that is newer than the page. */
+  #take(page: Page<Thread>, after: string | undefined, since: readonly ThreadMetadata[]): void {
     const read = (Array.isArray(page.data) ? page.data : []).map(readThread).filter((thread) => thread !== null);
-    const found = read.filter(({ id }) => !this.#deleted.has(id)).map(metadataOf);
+    const [before, now] = [byId(since), byId(this.#threads)];
+    const found = read
+      .filter(({ id }) => !this.#deleted.has(id))
+      .map((thread) => (now.get(thread.id) === before.get(thread.id) ? metadataOf(thread) : now.get(thread.id)!));
     const fresh = new Set(found.map(({ id }) => id));
     const others = this.#threads.filter(({ id }) => !fresh.has(id));
     const hasMore = page.has_more === true;
@@ -137,11 +141,12 @@ class OpenHistory implements History {
       this.#set(change, [...others, ...found]);
       return;
     }
-    // What the first page should hold and does not is gone; what was seen after it was asked for is newer than it.
+    // What the first page should hold and does not is gone.
     const end = hasMore ? this.#threads.findLastIndex(({ id }) => fresh.has(id)) : this.#threads.length;
     const later = new Set(this.#threads.slice(end + 1));
-    const seen = others.filter(({ id }) => !since.has(id));
-    const kept = others.filter((thread) => later.has(thread) && since.has(thread.id));
+    const seen = others.filter(({ id }) => !before.has(id));
+    // Before the first page only single threads were seen, and nothing of what lies between.
+    const kept = others.filter((thread) => this.#state.loaded && later.has(thread) && before.has(thread.id));
     this.#set(change, [...seen, ...found, ...kept]);
   }
 
@@ -163,6 +168,10 @@ class OpenHistory implements History {
     });
     for (const changed of [...this.#listeners]) changed(this.#state);
   }
+}
+
+function byId(threads: readonly ThreadMetadata[]): ReadonlyMap<string, ThreadMetadata> {
+  return new Map(threads.map((thread) => [thread.id, thread]));
 }
 
 function metadataOf({ items: _, active_run: __, ...thread }: Thread): ThreadMetadata {

@@ -1,6 +1,6 @@
 /** The client secret that the page hands out: asked for once for all, and again before it expires. */
 
-import { NetworkError } from "./transport.ts";
+import { ClientSecretError } from "./transport.ts";
 
 const RENEW_BEFORE_MS = 30_000;
 /** With a browser's clock that is far off secrets look expired or nearly so; then only a 401 renews them. */
@@ -20,7 +20,7 @@ export class ClientSecret {
     this.#callback = callback;
   }
 
-  /** A secret that should work. Rejects with `NetworkError`, and then the next call asks the page again. */
+  /** A secret that should work. Rejects with `ClientSecretError`, and then the next call asks the page again. */
   get(): Promise<string> {
     if (this.#asking) return this.#asking;
     if (this.#current !== null && Date.now() < this.#renewAt) return Promise.resolve(this.#current);
@@ -53,7 +53,7 @@ export class ClientSecret {
       return secret;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new NetworkError(`api.getClientSecret failed: ${why}`, { cause: error });
+      throw new ClientSecretError(`api.getClientSecret failed: ${why}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }

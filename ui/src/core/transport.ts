@@ -57,5 +57,10 @@ export class ApiError extends Error {
 
 /** Nothing was answered: no network, no server, a rule of the browser (CORS, CSP), or no client secret. See `cause`. */
 export class NetworkError extends Error {
-  override readonly name = "NetworkError";
+  override readonly name: string = "NetworkError";
+}
+
+/** The page's `getClientSecret` gave no secret, so nothing could be asked. */
+export class ClientSecretError extends NetworkError {
+  override readonly name = "ClientSecretError";
 }

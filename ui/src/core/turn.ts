@@ -2,7 +2,7 @@
 
 import { backoff, type Pause, pause } from "./pause.ts";
 import { readFrames } from "./sse.ts";
-import { ApiError, NetworkError, type Transport } from "./transport.ts";
+import { ApiError, ClientSecretError, NetworkError, type Transport } from "./transport.ts";
 import type { Outcome, StreamEvent, StreamingOperations } from "./wire.ts";
 
 /** Of a request that was never answered. A turn that has begun is followed for ever. */
@@ -52,7 +52,7 @@ export class Turn {
   #isChatdock: boolean;
   /** An answer has come. */
   #begun: boolean;
-  /** A request is out and unanswered. */
+  /** A request is out, or its answer is being read. */
   #asking = false;
   #leaving = false;
   /** To be stopped as soon as it has begun. */
@@ -85,11 +85,14 @@ export class Turn {
       const seen = this.#lastId;
       let wait: number | null = null;
       try {
+        this.#asking = true;
         const end = await this.#follow();
         if (end) return end;
       } catch (error) {
         if (this.#connection.signal.aborted) return this.#leaving ? "left" : "stopped";
         wait = this.#waitAfter(error, tries);
+      } finally {
+        this.#asking = false;
       }
       tries = this.#lastId === seen ? tries + 1 : 1;
       if (this.#begun && tries > TRIES_BEFORE_DOUBT && (await this.#isOver())) throw new TurnLost("The run is over.");
@@ -125,10 +128,7 @@ export class Turn {
     const { transport, key, onConnection } = this.#options;
     const { type, params } = this.#request();
     const { signal } = this.#connection;
-    this.#asking = true;
-    const response = await transport.stream(type, params, { signal, key }).finally(() => {
-      this.#asking = false;
-    });
+    const response = await transport.stream(type, params, { signal, key });
     onConnection?.(true);
     // Also where the page's own fetch does not heed the signal.
     const body = response.body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });
@@ -209,6 +209,8 @@ export class Turn {
       if (refusal.status === 401 || refusal.status === 403) throw error;
       throw new TurnLost(refusal.message, { cause: error });
     }
+    // The reader is told at once: a page that hands out no secret seldom does so a moment later.
+    if (error instanceof ClientSecretError) throw error;
     // A 429 was refused before anything was done, so anybody may send it again.
     const isSafe = refusal?.status === 429 ? refusal.retryAfterMs !== null : this.#options.transport.honoursKeys;
     const isSoon = (refusal?.retryAfterMs ?? 0) <= LONGEST_WAIT_MS;

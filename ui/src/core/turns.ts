@@ -15,6 +15,8 @@ import type { ClientToolCallItem, StreamEvent, StreamingOperations, Thread } fro
 const MAX_READS = 6;
 /** A server other than Chatdock stores what it had said a moment after its reader has gone. */
 const STORED_AFTER_MS = 500;
+/** When a new thread that has no title yet is read again. */
+const TITLED_AFTER_MS = [1_000, 3_000];
 
 type Operation = keyof StreamingOperations;
 
@@ -126,7 +128,6 @@ export class Turns {
     if (turn.isChatdock) chatdocks.add(transport);
     this.#turn = null;
     this.#connect(true);
-    this.#endResponse();
     if (visit.isOver) {
       if (failure && !hasBegun) throw failure;
       // It was read to its end behind the scenes, and may be on the screen again.
@@ -137,21 +138,25 @@ export class Turns {
     const isLost = failure instanceof TurnLost;
     const thread = isLost || end === "stopped" ? await this.#readAfter(isLost) : null;
     if (visit.isOver) return { end, thread };
-    const isIncomplete = isAnswerMissing(visit.transcript);
-    visit.dispatch({ type: "local.turn_ended", stopped: end === "stopped" || end === "cancelled" });
+    let refusal = isLost || hasBegun ? null : failure;
     if (visit.transcript.entries.some(({ id }) => id === PENDING_ID)) {
-      if (failure && !isLost) throw failure;
-      throw new NetworkError("The server did not confirm the message.", { cause: failure });
+      refusal =
+        isLost || !failure ? new NetworkError("The server did not confirm the message.", { cause: failure }) : failure;
+    } else {
+      details.onStored?.();
+      if (isLost) {
+        if (isAnswerMissing(visit.transcript) && !thread?.active_run) visit.tell(failure, { code: "broken_off" });
+      } else if (failure && hasBegun) {
+        visit.tell(failure, { again: this.#refresh });
+      } else if (end === "failed" && !hasFailed) {
+        visit.tell(new StreamError("stream.error"));
+      }
     }
-    details.onStored?.();
-    if (isLost) {
-      if (isIncomplete && !thread?.active_run) visit.tell(failure, { code: "broken_off" });
-    } else if (failure) {
-      if (!hasBegun) throw failure;
-      visit.tell(failure, { again: this.#refresh });
-    } else if (end === "failed" && !hasFailed) {
-      visit.tell(new StreamError("stream.error"));
-    }
+    visit.dispatch({ type: "local.turn_ended", stopped: end === "stopped" || end === "cancelled" });
+    // Last, because the page may send the next message when it hears of this.
+    this.#endResponse();
+    if (refusal) throw refusal;
+    if (type === "threads.create" && !thread) void this.#awaitTitle();
     return { end, thread };
   }
 
@@ -167,8 +172,9 @@ export class Turns {
   }
 
   #endResponse(): void {
-    if (this.#isResponding) this.#visit.stage.emit("responseEnd");
+    if (!this.#isResponding) return;
     this.#isResponding = false;
+    this.#visit.stage.emit("responseEnd");
   }
 
   #connect(isConnected: boolean): void {
@@ -203,6 +209,20 @@ export class Turns {
         this.#connect(false);
         await pause(backoff(tries), visit.signal).catch(() => {});
       }
+    }
+  }
+
+  /** Servers name a new thread when its first answer is there, some a moment later. */
+  async #awaitTitle(): Promise<void> {
+    const visit = this.#visit;
+    const { signal, transport } = visit;
+    for (const ms of TITLED_AFTER_MS) {
+      await visit.means.pause(ms, signal).catch(() => {});
+      const { thread } = visit.transcript;
+      if (visit.isOver || !thread || thread.title) return;
+      const read = await transport.call("threads.get_by_id", { thread_id: thread.id }, { signal }).catch(() => null);
+      // Its items are the oldest and may be older than those on the screen.
+      if (read?.title) this.#receive({ type: "thread.updated", thread: { ...read, items: { data: [] } } }, "");
     }
   }
 

@@ -28,7 +28,8 @@ export class Visit {
   readonly #leaving = new AbortController();
   /** Aborts when it is over. */
   readonly signal = this.#leaving.signal;
-  #reading: Promise<void> | null = null;
+  #reading: Promise<Thread | null> | null = null;
+  #nextReading: Promise<Thread | null> | null = null;
   /** What to ask for older items with. */
   #cursor: string | undefined;
   /** What the retry of an error entry does, if it is not to answer the last message again. */
@@ -86,9 +87,19 @@ export class Visit {
 
   // --- reading -------------------------------------------------------------------------------------------------------
 
-  /** One reading of the thread at a time; whoever asks meanwhile waits for it. */
-  reading(read: () => Promise<void>): Promise<void> {
-    this.#reading ??= read().finally(() => {
+  /**
+   * One reading of the thread at a time. Whoever asks meanwhile wants to know what is new by now, so that is read once
+   * more, for all of them.
+   */
+  reading(read: () => Promise<Thread | null>): Promise<Thread | null> {
+    if (this.#reading) {
+      this.#nextReading ??= this.#reading.then(() => {
+        this.#nextReading = null;
+        return this.reading(read);
+      });
+      return this.#nextReading;
+    }
+    this.#reading = read().finally(() => {
       this.#reading = null;
     });
     return this.#reading;

@@ -49,7 +49,7 @@ function deeplink(href: string): Target | null {
   } catch {
     return null;
   }
-  if (name === "" || DECEIVING.test(name)) return null;
+  if (name === "" || DECEIVING.test(name) || POLLUTING.has(name)) return null;
   const pairs = [...new URLSearchParams(query)].filter(([key]) => !POLLUTING.has(key));
   return { kind: "deeplink", name, data: Object.fromEntries(pairs) };
 }

@@ -22,7 +22,7 @@ export interface BlockOptions {
 }
 
 const LIVE_BLOCKS = 2;
-/** Of a long unfinished block, only every so manieth part more is worth lexing it again. */
+/** A long end of the text is lexed again only when it has grown by so much of its length. */
 const LONG_TAIL = 16_384;
 const WORTHWHILE = 1 / 32;
 /** More blocks than anybody reads: the rest is one block, as it is written. */
@@ -67,6 +67,15 @@ export class Blocks {
   }
 
   #grow(source: string, options: BlockOptions): void {
+    if (this.#settled >= MAX_BLOCKS) {
+      const rest: Block = {
+        start: this.#offset,
+        token: { type: "written", raw: source.slice(this.#offset) },
+        draft: true,
+      };
+      this.#blocks = [...this.#blocks.slice(0, this.#settled), rest];
+      return;
+    }
     const { tokens, links } = lex(source.slice(this.#offset), {
       ...options,
       ...(this.#links && { links: this.#links }),

@@ -9,10 +9,17 @@ import type { Token, Written } from "./tokens.ts";
 /** Lists and quotes inside each other; deeper ones are text. */
 const MAX_DEPTH = 16;
 const MAX_COLUMNS = 100;
-const MAX_CELLS = 10_000;
+/** Cells of all tables together. */
+const MAX_CELLS = 20_000;
 
 class BoundedTokenizer extends Tokenizer {
   #depth = 0;
+  #cells = MAX_CELLS;
+
+  /** Whether this is within a list or a quote. */
+  get nested(): boolean {
+    return this.#depth > 0;
+  }
 
   override blockquote(src: string): Tokens.Blockquote | undefined {
     return this.#nested(() => super.blockquote(src));
@@ -38,12 +45,16 @@ class BoundedTokenizer extends Tokenizer {
     const columns = header?.split("|").length ?? 0;
     if (!header || columns > MAX_COLUMNS) return undefined;
     let end = 0;
-    for (let rows = MAX_CELLS / columns; rows > 0; rows--) {
+    for (let rows = this.#cells / columns; rows > 0; rows--) {
       const start = end;
       end = src.indexOf("\n", start) + 1;
-      if (end === 0 || end === start + 1) return super.table(src);
+      if (end === start + 1) break;
+      if (end === 0) end = src.length;
+      if (end === src.length) break;
     }
-    return super.table(src.slice(0, end));
+    const token = super.table(src.slice(0, end));
+    this.#cells -= columns * (token?.rows.length ?? 0);
+    return token;
   }
 
   /** `[^1]: text` is a footnote in other flavours, and text here. */
@@ -83,7 +94,7 @@ export function lex(src: string, options: LexOptions): { tokens: Token[]; links:
 }
 
 function blocks(src: string, options: LexOptions): Lexer {
-  const lexer = newLexer(options, src);
+  const lexer = newLexer(options);
   Object.assign(lexer.tokens.links, options.links);
   lexer.blockTokens(src, lexer.tokens);
   return lexer;
@@ -92,14 +103,11 @@ function blocks(src: string, options: LexOptions): Lexer {
 /** The tokens of a text that is one line. */
 export function lexInline(src: string, options: LexOptions): Token[] {
   if (isTooMuch(src)) return [{ type: "written", raw: src }];
-  return newLexer(options, src).inlineTokens(src) as Token[];
+  return newLexer(options).inlineTokens(src) as Token[];
 }
 
-function newLexer({ breaks, streaming }: LexOptions, src: string): Lexer {
-  return new Lexer({
-    gfm: true,
-    breaks,
-    tokenizer: new BoundedTokenizer(),
-    extensions: formulaExtensions(streaming ? src : null),
-  });
+function newLexer({ breaks, streaming }: LexOptions): Lexer {
+  const tokenizer = new BoundedTokenizer();
+  const endless = () => streaming && !tokenizer.nested;
+  return new Lexer({ gfm: true, breaks, tokenizer, extensions: formulaExtensions(endless) });
 }

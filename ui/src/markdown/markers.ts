@@ -70,8 +70,8 @@ export class Placement {
       local += row.length + 1;
     }
     // What is behind the last row in the same line or cell is at its end.
-    const rest = this.#raw.slice(this.#cursor).search(/[|\n]/);
-    const limit = rest < 0 ? this.#raw.length : this.#cursor + rest;
+    const rest = this.#raw.slice(this.#cursor).trimEnd().search(/[|\n]/);
+    const limit = rest < 0 ? Number.POSITIVE_INFINITY : this.#cursor + rest;
     for (let mark = this.#marks[this.#next]; mark && mark.at <= limit; mark = this.#marks[++this.#next]) {
       this.#line.push({ at: local, content: mark.content });
     }

@@ -12,25 +12,30 @@ export function blockFormula(src: string, endless: () => boolean): Formula | und
   const [start, delimiter] = /^ {0,3}(\$\$|\\\[)/.exec(src) ?? [];
   if (!start || !delimiter) return undefined;
   const window = src.slice(start.length, start.length + MAX_LENGTH);
-  const blank = window.search(/\n[ \t]*\n/);
-  const body = blank < 0 ? window : window.slice(0, blank);
-  const end = body.indexOf(CLOSERS[delimiter]!);
-  if (end < 0) {
-    if (blank >= 0 || start.length + body.length < src.length || !endless()) return undefined;
-    // Half of the closing delimiter is not part of the formula.
-    return { type: "math", raw: src, text: body.replace(/[$\\]$/, "").trim(), display: true, open: true };
-  }
-  const after = /^[ \t]*(?:\n|$)/.exec(body.slice(end + 2) + (blank < 0 ? "" : "\n"));
-  const text = body.slice(0, end).trim();
+  const end = window.indexOf(CLOSERS[delimiter]!);
+  const body = end < 0 ? window : window.slice(0, end);
+  if (end < 0 && (start.length + window.length < src.length || !endless())) return undefined;
+  if (BLANK_LINE.test(body)) return undefined;
+  // Half of the closing delimiter is not part of the formula.
+  if (end < 0) return { type: "math", raw: src, text: body.replace(/[$\\]$/, "").trim(), display: true, open: true };
+  const after = /^[ \t]*(?:\n|$)/.exec(window.slice(end + 2, end + 200));
+  const text = body.trim();
   if (!after || !text) return undefined;
-  const length = start.length + end + 2 + after[0].length;
-  return { type: "math", raw: src.slice(0, length), text, display: true };
+  return { type: "math", raw: src.slice(0, start.length + end + 2 + after[0].length), text, display: true };
 }
 
-/** Where in a paragraph a formula's block may begin, so that the paragraph ends before it. */
-export function blockFormulaStart(src: string): number | undefined {
-  const match = /\n(?:[ \t]*\n|(?= {0,3}(?:\$\$|\\\[)))/.exec(src);
-  return match && match[0] === "\n" ? match.index + 1 : undefined;
+const BLANK_LINE = /\n[ \t]*\n/;
+/** Lines of a paragraph that look as if a formula began there; more are not tried. */
+const MAX_STARTS = 8;
+
+/** Where in a paragraph a formula's block begins, so that the paragraph ends before it. */
+export function blockFormulaStart(src: string, endless: () => boolean): number | undefined {
+  let tried = 0;
+  for (const { 0: match, index } of src.matchAll(/\n(?:[ \t]*\n|(?= {0,3}(?:\$\$|\\\[)))/g)) {
+    if (match !== "\n" || ++tried > MAX_STARTS) return undefined;
+    if (blockFormula(src.slice(index + 1), endless)) return index + 1;
+  }
+  return undefined;
 }
 
 const MATHEMATICAL = /[\\^_={}+<>|]/;
@@ -56,14 +61,14 @@ export function inlineFormula(src: string, before: string): Formula | undefined 
   return { type: "math", raw, text, display: false };
 }
 
-/** Both as extensions of marked's lexer. `growing` is the whole text if more of it may come. */
-export function formulaExtensions(growing: string | null) {
-  const block: TokenizerExtensionFunction = (src) => blockFormula(src, () => growing?.endsWith(src) === true);
+/** Both as extensions of marked's lexer. `endless` tells whether what is left of the text may go on. */
+export function formulaExtensions(endless: () => boolean) {
+  const block: TokenizerExtensionFunction = (src) => blockFormula(src, endless);
   const inline: TokenizerExtensionFunction = (src, tokens) => inlineFormula(src, tokens.at(-1)?.raw.at(-1) ?? "");
   return {
     block: [block],
     inline: [inline],
-    startBlock: [blockFormulaStart],
+    startBlock: [(src: string) => blockFormulaStart(src, endless)],
     startInline: [(src: string) => src.indexOf("$")],
     renderers: {},
     childTokens: {},

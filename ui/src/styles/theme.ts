@@ -91,7 +91,7 @@ function shape({ radius, density }: ThemeOption): Record<string, string> {
 
 /** Names of fonts, quoted or not, and no functions. */
 const FAMILIES =
-  /^\s*(?:"[^"\\\n]+"|'[^'\\\n]+'|[\p{L}\p{N}_ .-]+)(?:,\s*(?:"[^"\\\n]+"|'[^'\\\n]+'|[\p{L}\p{N}_ .-]+))*$/u;
+  /^\s*(?:"[^"\\\n]+"|'[^'\\\n]+'|[\p{L}\p{N}_.-][\p{L}\p{N}_ .-]*)(?:,\s*(?:"[^"\\\n]+"|'[^'\\\n]+'|[\p{L}\p{N}_.-][\p{L}\p{N}_ .-]*))*$/u;
 
 function type({ baseSize, fontFamily, fontFamilyMono }: TypographyOption, refused: string[]): Record<string, string> {
   const properties: Record<string, string> = {};

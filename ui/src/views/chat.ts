@@ -156,6 +156,7 @@ export class Chat implements Context {
   }
 
   destroy(): void {
+    this.panel.close();
     this.#end.abort();
     if (this.#drawing !== null) cancelAnimationFrame(this.#drawing);
     this.conversation.close();

@@ -24,8 +24,8 @@ export function header(context: Context, actions: { history(): void; newChat(): 
 /** The region's heading; where no title is to be seen it is there for screen readers. */
 function title({ options, conversation, words }: Context): TemplateResult {
   const { enabled = true, text } = options.header?.title ?? {};
-  const { threadId, thread } = conversation.state;
-  const named = text ?? (threadId === null ? "" : visible(thread?.title ?? "") || words.t("thread.untitled"));
+  const { thread } = conversation.state;
+  const named = text ?? (thread ? visible(thread.title ?? "") || words.t("thread.untitled") : "");
   const shown = enabled && named !== "";
   return html`<div class="header-title" part="header-title">
     <div class=${shown ? "header-text" : "ck-hidden"} role="heading" aria-level=${options.headingLevel ?? 2} dir="auto">

@@ -16,7 +16,7 @@ export class HistoryPanel {
   readonly #context: Context;
   readonly #choose: (threadId: string | null) => void;
   #open = false;
-  /** What had the focus before the panel. */
+  /** What had the focus before the panel, here or in the page. */
   #opener: Element | null = null;
   /** Where the focus goes once the panel is drawn as it is now. */
   #focusNext: (() => HTMLElement | null | undefined) | null = null;
@@ -40,7 +40,7 @@ export class HistoryPanel {
     if (this.#open) return;
     const { root, history } = this.#context;
     this.#open = true;
-    this.#opener = root.activeElement;
+    this.#opener = root.activeElement ?? document.activeElement;
     this.#focusNext = () => root.getElementById("history-close");
     history.setFilter("");
     void history.refresh();
@@ -243,7 +243,6 @@ export class HistoryPanel {
     }
   }
 
-  /** Esc closes; Tab goes round, as what lies below is inert and the page is not meant. */
   #keydown(event: KeyboardEvent): void {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     event.preventDefault();

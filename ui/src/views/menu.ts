@@ -122,7 +122,10 @@ function toggled(event: ToggleEvent, opener: HTMLElement, side: Menu["side"]): v
   if (!open) return;
   placements.set(
     panel,
-    keepPlaced(() => place(panel, opener, side)),
+    keepPlaced(() => {
+      if (panel.isConnected) place(panel, opener, side);
+      else placements.get(panel)?.();
+    }),
   );
   if (!panel.matches(":focus-within")) {
     (panel.querySelector<HTMLElement>("[aria-checked=true]") ?? itemsOf(panel)[0])?.focus();

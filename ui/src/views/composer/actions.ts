@@ -7,13 +7,13 @@ import type { Context } from "../context.ts";
 import { icon } from "../icon.ts";
 import { type MenuItem, menuButton } from "../menu.ts";
 import type { Composer } from "./composer.ts";
+import type { BuiltIn } from "./sources.ts";
 
 const ATTACH = "attach";
 
 export function actions(context: Context, composer: Composer, disabled: boolean): TemplateResult {
-  const recording = composer.dictation.status !== "off";
   return html`<div class="composer-actions" part="composer-actions" ?inert=${disabled}>
-    ${recording ? composer.dictation.render() : html`${start(context, composer)}${end(context, composer)}`}
+    ${composer.dictation?.render() ?? html`${start(context, composer)}${end(context, composer)}`}
     ${composer.attachments.enabled ? fileInput(context, composer) : nothing}
   </div>`;
 }
@@ -25,8 +25,8 @@ function start(context: Context, composer: Composer): TemplateResult {
   return html`<div class="composer-start">
     ${addButton(context, composer, tools)}
     ${
-      composer.canMention && options.entities?.showComposerMenu
-        ? button("at", words.t("composer.mention"), () => composer.mention())
+      composer.completion.canMention && options.entities?.showComposerMenu
+        ? button("at", words.t("composer.mention"), () => composer.completion.mention())
         : nothing
     }
     ${tools.filter(({ pinned }) => pinned).map((tool) => pinnedTool(context, composer, tool))}
@@ -97,11 +97,11 @@ function toolChip({ words }: Context, composer: Composer, tool: ToolOption): Tem
 }
 
 function end(context: Context, composer: Composer): TemplateResult {
-  const { words, conversation } = context;
+  const { words } = context;
   return html`<div class="composer-end">
     ${modelButton(context, composer)}
-    ${composer.dictation.enabled ? button("mic", words.t("dictation.start"), () => composer.dictate()) : nothing}
-    ${conversation.state.running && conversation.state.allowCancel ? stopButton(context, composer) : sendButton(context, composer)}
+    ${composer.canDictate ? button("mic", words.t("dictation.start"), () => void composer.dictate()) : nothing}
+    ${sendButton(context, composer)}
   </div>`;
 }
 
@@ -127,33 +127,25 @@ function modelButton(context: Context, composer: Composer): TemplateResult | typ
   });
 }
 
-function sendButton({ words }: Context, composer: Composer): TemplateResult {
+/** One button, which stops a turn while it runs: so that the focus stays on it. */
+function sendButton({ words, conversation }: Context, composer: Composer): TemplateResult {
+  const { running, allowCancel } = conversation.state;
+  const stops = running && allowCancel;
+  const label = words.t(stops ? "composer.stop" : "composer.send");
   return html`<button
     type="button"
-    class="composer-send"
-    part="send-button"
-    aria-label=${words.t("composer.send")}
-    title=${words.t("composer.send")}
-    aria-disabled=${composer.canSend ? nothing : "true"}
+    class=${stops ? "composer-send composer-stop" : "composer-send"}
+    part=${stops ? "stop-button" : "send-button"}
+    aria-label=${label}
+    title=${label}
+    aria-disabled=${stops || composer.canSend ? nothing : "true"}
     @click=${(event: MouseEvent) => {
-      void composer.submit();
+      // A double click is one: its second half would stop what the first has sent.
+      if (event.detail > 1) return;
+      void (stops ? conversation.stop() : composer.submit());
       returnFocus(event, composer);
     }}
-  >${icon("arrow-up")}</button>`;
-}
-
-function stopButton({ words, conversation }: Context, composer: Composer): TemplateResult {
-  return html`<button
-    type="button"
-    class="composer-send composer-stop"
-    part="stop-button"
-    aria-label=${words.t("composer.stop")}
-    title=${words.t("composer.stop")}
-    @click=${(event: MouseEvent) => {
-      void conversation.stop();
-      returnFocus(event, composer);
-    }}
-  >${icon("stop")}</button>`;
+  >${icon(stops ? "stop" : "arrow-up")}</button>`;
 }
 
 /** To the field; a finger would bring up the keyboard by that, so only keys and fine pointers do. */
@@ -179,4 +171,22 @@ function fileInput({ options }: Context, composer: Composer): TemplateResult {
       composer.focus();
     }}
   />`;
+}
+
+/** The actions as "/" offers them. */
+export function builtIns({ words }: Context, composer: Composer): BuiltIn[] {
+  const { attachments, chosen, completion } = composer;
+  const own: BuiltIn[] = chosen.choices.tools.map(({ id, label, icon }) => ({
+    id: `tool:${id}`,
+    label,
+    icon,
+    run: () => chosen.chooseTool(id),
+  }));
+  if (composer.canDictate)
+    own.unshift({ id: "dictate", label: words.t("dictation.start"), icon: "mic", run: () => void composer.dictate() });
+  if (completion.canMention)
+    own.unshift({ id: "mention", label: words.t("composer.mention"), icon: "at", run: () => completion.mention() });
+  if (attachments.enabled)
+    own.unshift({ id: ATTACH, label: words.t("composer.attach"), icon: "paperclip", run: () => composer.pickFiles() });
+  return own;
 }

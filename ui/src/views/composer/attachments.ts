@@ -237,9 +237,16 @@ export function attachmentChips(
 }
 
 function preview(each: Upload): TemplateResult {
-  const url = each.localUrl ?? each.attachment?.preview_url;
-  if (each.isImage && url) return html`<img class="composer-file-preview" src=${url} alt="" />`;
-  return html`<span class="composer-file-icon">${icon(each.isImage ? "image" : "file")}</span>`;
+  const url = each.isImage && (each.localUrl ?? each.attachment?.preview_url);
+  // A picture that the browser cannot show leaves the icon behind it to be seen.
+  return html`<span class="composer-file-icon">
+    ${icon(each.isImage ? "image" : "file")}
+    ${url ? html`<img class="composer-file-preview" src=${url} alt="" @error=${loaded} @load=${loaded} />` : nothing}
+  </span>`;
+}
+
+function loaded({ target, type }: Event): void {
+  (target as HTMLElement).hidden = type === "error";
 }
 
 function ring(context: Context, { name, fraction }: Upload): TemplateResult {

@@ -5,22 +5,23 @@ import { html, nothing, type TemplateResult } from "lit";
 import { IntegrationError, type Outgoing } from "../../core/conversation.ts";
 import { failureOf } from "../../core/failure.ts";
 import type { Attachment, UserMessageContent } from "../../core/wire.ts";
+import { load } from "../../lazy.ts";
+import { adoptMore } from "../../styles/index.ts";
 import type { Context } from "../context.ts";
-import { icon } from "../icon.ts";
-import { pendingInput, StructuredInputForm } from "../structured_input.ts";
+import type { StructuredInputForm } from "../input_form.ts";
 import { errorText } from "../thread/error_text.ts";
-import { actions } from "./actions.ts";
+import { actions, builtIns } from "./actions.ts";
 import { Attachments, attachmentChips, attachmentsOf, type Upload } from "./attachments.ts";
 import type { Choice } from "./choice.ts";
 import { Chosen } from "./chosen.ts";
-import { Dictation } from "./dictation.ts";
-import { contentOf, type Draft, draftOf, EMPTY, joined, plain, readable, splice, type Tag, tagged } from "./draft.ts";
+import { Completion } from "./completion.ts";
+import type { Dictation } from "./dictation.ts";
+import { contentOf, type Draft, draftOf, joined, plain, readable } from "./draft.ts";
 import { Drop } from "./drop.ts";
 import { Editor } from "./editor.ts";
-import { fieldAttributes, ListPanel, suggestionList } from "./list.ts";
-import { type BuiltIn, commands, mentions, type Target } from "./sources.ts";
-import { Suggestions } from "./suggestions.ts";
-import { opensAt } from "./trigger.ts";
+import { fieldAttributes } from "./list.ts";
+import { Questions } from "./questions.ts";
+import { quote } from "./quote.ts";
 
 /** What `setComposerValue` takes; members that are left out stay as they are. */
 export type ComposerInput = Parameters<OpenAIChatKit["setComposerValue"]>[0];
@@ -34,6 +35,9 @@ export interface ComposerValue {
   selectedToolId: string | null;
   selectedModelId: string | null;
 }
+
+/** What is in the composer's place; locked is the field that takes nothing. */
+type Shown = StructuredInputForm | "field" | "locked" | "closed";
 
 interface Unsent {
   draft: Draft;
@@ -49,42 +53,34 @@ interface Unsent {
 export class Composer {
   readonly attachments: Attachments;
   readonly chosen: Chosen;
-  readonly dictation: Dictation;
   readonly drop: Drop;
+  readonly completion: Completion;
+  /** Loaded when it is first wanted. */
+  #dictation: Dictation | null = null;
   #editor: Editor;
-  #suggestions: Suggestions;
-  #panel = new ListPanel();
+  #questions: Questions;
   #quote = "";
-  #form: StructuredInputForm | null = null;
-  /** The newest form, also while its answers are being sent: they are still there if that fails. */
-  #lastForm: StructuredInputForm | null = null;
+  #shown: Shown = "field";
   /** What was drawn last of what the draft decides. */
   #drawn = { empty: true, sendable: false };
   #resized: ResizeObserver;
 
   constructor(private readonly context: Context) {
+    const { root } = context;
     this.attachments = new Attachments(context);
     this.chosen = new Chosen(context);
-    this.dictation = new Dictation(context, (text) => this.#dictated(text));
+    this.#questions = new Questions(context);
     this.drop = new Drop(
       context,
-      () => this.attachments.enabled && !this.#blocked && !this.#form,
+      () => this.attachments.enabled && this.#shown === "field",
       (files) => this.attachments.add(files),
-    );
-    this.#suggestions = new Suggestions(
-      context,
-      () => this.#kinds(),
-      (kind, query) =>
-        kind === "@"
-          ? mentions(context, this.#target, query)
-          : commands(context, this.#target, this.#builtIns(), query),
     );
     this.#editor = new Editor({
       changed: (typed) => this.#changed(typed),
       send: () => {
-        if (!this.#suggestions.enter()) void this.submit();
+        if (!this.completion.enter()) void this.submit();
       },
-      key: (event) => this.#suggestions.key(event),
+      key: (event) => this.completion.key(event),
       files: (files) => {
         if (!this.attachments.enabled) return false;
         this.attachments.add(files);
@@ -94,19 +90,21 @@ export class Composer {
         for (const { text } of tags) context.announce(context.words.t("composer.tagRemoved", { title: text }));
       },
     });
-    this.#editor.element.addEventListener("blur", () => this.#suggestions.close());
+    this.completion = new Completion(context, this.#editor, () => builtIns(context, this));
+    const frame = root.querySelector<HTMLElement>(".ck");
     this.#resized = new ResizeObserver(([entry]) => {
-      this.#editor.element.style.setProperty("--composer-room", `${entry?.contentRect.height ?? 0}px`);
+      frame?.style.setProperty("--composer-room", `${entry?.contentRect.height ?? 0}px`);
     });
-    this.#resized.observe(context.root.host);
+    this.#resized.observe(root.host);
   }
 
   // --- what the shell and the page do ----------------------------------------------------------------------------
 
-  /** Gives the field the focus, or the form in its place. */
+  /** Gives the field the focus, or what is in its place. */
   focus(): void {
-    if (this.#form) this.#form.focus();
-    else this.#editor.focus();
+    if (typeof this.#shown === "object") this.#shown.focus();
+    else if (this.#shown === "field") this.#editor.focus();
+    else this.context.root.querySelector<HTMLElement>(".composer-reason")?.focus();
   }
 
   /** Throws `IntegrationError` for a tool, a model or files that cannot be; all the rest is set then. */
@@ -151,18 +149,17 @@ export class Composer {
   /** After new options: tools and models that are gone are no longer chosen. The draft and its files stay. */
   optionsChanged(): void {
     this.chosen.optionsChanged();
-    if (!this.dictation.enabled) this.dictation.cancel();
-    this.#suggestions.follow(this.#editor.draft.text, this.#editor.caret, false);
+    if (!this.canDictate) this.#dictation?.cancel();
+    this.completion.follow(false);
     this.context.update();
   }
 
   destroy(): void {
-    this.#suggestions.close();
-    this.#panel.show(this.context.root, null, null);
-    this.dictation.cancel();
+    this.completion.destroy();
+    this.#dictation?.cancel();
     this.attachments.clear();
     this.#resized.disconnect();
-    this.#editor.element.blur();
+    this.#editor.leave();
   }
 
   /**
@@ -172,7 +169,7 @@ export class Composer {
   async submit(): Promise<void> {
     const { context } = this;
     const { conversation } = context;
-    if (conversation.busy || this.#blocked || this.#form || !this.#sendable) return;
+    if (!this.canSend) return;
     const problem = this.#uploadProblem();
     if (problem) {
       context.toast(problem, "error");
@@ -201,26 +198,38 @@ export class Composer {
   // --- what the actions show and do ------------------------------------------------------------------------------
 
   get canSend(): boolean {
-    return this.#sendable && !this.context.conversation.busy && !this.#blocked;
+    return this.#sendable && this.#shown === "field" && !this.context.conversation.busy;
   }
 
-  get canMention(): boolean {
-    return this.context.options.entities?.onTagSearch !== undefined;
+  /** Whether the page wants it and the browser can. */
+  get canDictate(): boolean {
+    return (
+      this.context.options.composer?.dictation?.enabled === true &&
+      typeof MediaRecorder === "function" &&
+      navigator.mediaDevices !== undefined
+    );
   }
 
-  /** Begins a mention at the caret. */
-  mention(): void {
-    const editor = this.#editor;
-    editor.focus();
-    const { text } = editor.draft;
-    editor.insert(plain(opensAt(text, editor.caret) ? "@" : " @"));
-    this.#suggestions.follow(editor.draft.text, editor.caret, true);
+  /** While it is under way. */
+  get dictation(): Dictation | null {
+    return this.#dictation?.status === "off" ? null : this.#dictation;
   }
 
-  dictate(): void {
-    const { root } = this.context;
+  async dictate(): Promise<void> {
+    const { context } = this;
+    const { root } = context;
     const byButton = root.activeElement?.closest(".composer-actions");
-    void this.dictation.start();
+    try {
+      const module = await load.dictation();
+      adoptMore(root, module.styles);
+      this.#dictation ??= new module.Dictation(context, (text) => this.#dictated(text));
+    } catch {
+      context.log("chunk.failed", { name: "dictation" });
+      context.toast(context.words.t("dictation.failed"), "error");
+      return;
+    }
+    if (this.#shown !== "field" || !this.canDictate) return;
+    void this.#dictation.start();
     if (byButton) requestAnimationFrame(() => root.querySelector<HTMLElement>(".composer-dictation-stop")?.focus());
   }
 
@@ -284,91 +293,41 @@ export class Composer {
   }
 
   #changed(typed: boolean): void {
-    const { text } = this.#editor.draft;
-    this.#suggestions.follow(text, this.#editor.caret, typed);
+    this.completion.follow(typed);
     const { empty, sendable } = this.#drawn;
-    if (empty !== (text === "") || sendable !== this.#sendable) this.context.update();
-  }
-
-  #kinds(): string {
-    return (this.canMention ? "@" : "") + (this.context.options.commands?.enabled ? "/" : "");
-  }
-
-  #builtIns(): BuiltIn[] {
-    const { words } = this.context;
-    const builtIns: BuiltIn[] = [];
-    if (this.attachments.enabled) {
-      builtIns.push({
-        id: "attach",
-        label: words.t("composer.attach"),
-        icon: "paperclip",
-        run: () => this.pickFiles(),
-      });
-    }
-    if (this.canMention) {
-      builtIns.push({ id: "mention", label: words.t("composer.mention"), icon: "at", run: () => this.mention() });
-    }
-    if (this.dictation.enabled) {
-      builtIns.push({ id: "dictate", label: words.t("dictation.start"), icon: "mic", run: () => this.dictate() });
-    }
-    for (const tool of this.chosen.choices.tools) {
-      builtIns.push({
-        id: `tool:${tool.id}`,
-        label: tool.label,
-        icon: tool.icon,
-        run: () => this.chosen.chooseTool(tool.id),
-      });
-    }
-    return builtIns;
-  }
-
-  readonly #target: Target = {
-    replaceWithTag: (start, end, tag) => this.#insertTag(start, end, tag),
-    insertTag: (tag) => this.#insertTag(this.#editor.caret, this.#editor.caret, tag),
-    remove: (start, end) => this.#editor.replace(start, end, EMPTY),
-    openLevel: (suggestions) => {
-      this.#editor.focus();
-      this.#suggestions.openLevel(suggestions, this.#editor.caret);
-    },
-  };
-
-  /** The tag, and a space to write on after it. */
-  #insertTag(start: number, end: number, tag: Tag): void {
-    const editor = this.#editor;
-    const spaced = /^\s/.test(editor.draft.text.slice(end)) ? tagged(tag) : splice(tagged(tag), 1, 1, plain(" "));
-    editor.focus();
-    editor.replace(start, end, spaced);
-    this.context.announce(this.context.words.t("composer.tagAdded", { title: tag.text }));
+    if (empty !== (this.#editor.draft.text === "") || sendable !== this.#sendable) this.context.update();
   }
 
   // --- drawing ---------------------------------------------------------------------------------------------------
 
   render(): TemplateResult {
-    const { state } = this.context.conversation;
-    queueMicrotask(() => this.#showList());
     const blocked = this.#blocked;
-    const item = blocked === null && !state.running ? pendingInput(state.entries) : null;
-    this.#takeOver(item);
-    if (this.#form) return html`<div class="composer" part="composer">${this.#form.render()}</div>`;
-    if (state.thread?.status?.type === "closed") {
-      return html`<div class="composer" part="composer">
-        <p class="composer-banner" role="status" dir="auto">${blocked}</p>
-      </div>`;
-    }
-    return this.#renderField(blocked);
+    const status = this.context.conversation.state.thread?.status?.type;
+    this.#arrange(blocked === null ? (this.#questions.form() ?? "field") : status === "closed" ? "closed" : "locked");
+    queueMicrotask(() => this.completion.afterRender());
+    const shown = this.#shown;
+    return html`<div class="composer" part="composer" ?data-locked=${shown === "locked"}>
+      ${
+        typeof shown === "object"
+          ? shown.render()
+          : shown === "closed"
+            ? html`<p class="composer-banner composer-reason" role="status" tabindex="-1" dir="auto">${blocked}</p>`
+            : this.#renderField(blocked)
+      }
+    </div>`;
   }
 
-  /** Puts the form in the field's place, or takes it away; the focus goes along if it was here. */
-  #takeOver(item: ReturnType<typeof pendingInput>): void {
-    if (item?.id === this.#form?.item.id) return;
-    this.#suggestions.close();
+  /** The focus goes along to what takes the place, if it was here. */
+  #arrange(shown: Shown): void {
+    if (shown === this.#shown) return;
     const within = this.context.root.querySelector(".composer")?.matches(":focus-within");
-    if (item) {
-      if (this.#lastForm?.item.id !== item.id) this.#lastForm = new StructuredInputForm(this.context, item);
-      this.dictation.cancel();
+    this.#shown = shown;
+    if (shown !== "field") {
+      this.#editor.leave();
+      this.completion.close();
+      this.#dictation?.cancel();
     }
-    this.#form = item && this.#lastForm;
-    if (within) queueMicrotask(() => this.focus());
+    if (within) queueMicrotask(() => (typeof shown === "object" ? shown.receiveFocus() : this.focus()));
   }
 
   #renderField(locked: string | null): TemplateResult {
@@ -379,46 +338,50 @@ export class Composer {
     const placeholder =
       locked ?? tool?.placeholderOverride ?? options.composer?.placeholder ?? words.t("composer.placeholder");
     this.#describe(placeholder, locked !== null);
-    return html`<div class="composer" part="composer" data-locked=${locked === null ? nothing : ""}>
-      <div
+    return html`<div
         class="composer-box"
         part="input-container"
         ?data-stacked=${this.#stacked}
         @mousedown=${(event: MouseEvent) => this.#pressed(event)}
       >
-        ${this.#quote ? this.#renderQuote() : nothing}
+        ${this.#quote ? quote(this.context, this.#quote, () => this.#removeQuote()) : nothing}
         ${attachmentChips(this.context, this.attachments, (index) => this.#focusFile(index))}
         <div class="composer-field">
-          ${empty || locked !== null ? html`<div class="composer-placeholder" dir="auto" aria-hidden=${locked === null}>${placeholder}</div>` : nothing}
+          ${
+            locked !== null
+              ? html`<div class="composer-placeholder composer-reason" tabindex="-1" dir="auto">${placeholder}</div>`
+              : empty
+                ? html`<div class="composer-placeholder" dir="auto" aria-hidden="true">${placeholder}</div>`
+                : nothing
+          }
           ${this.#editor.element}
         </div>
         ${actions(this.context, this, locked !== null)}
       </div>
-      ${suggestionList(this.context, this.#suggestions)}
-    </div>`;
+      ${this.completion.render()}`;
   }
 
   /** Whether the actions need a line of their own below the text. */
   get #stacked(): boolean {
     const { tools, models } = this.chosen.choices;
-    const { entities } = this.context.options;
     return (
-      this.dictation.status !== "off" ||
+      this.dictation !== null ||
       models.length > 0 ||
       tools.some(({ pinned }) => pinned) ||
       this.chosen.tool !== undefined ||
-      (this.canMention && entities?.showComposerMenu === true)
+      (this.completion.canMention && this.context.options.entities?.showComposerMenu === true)
     );
   }
 
   #describe(placeholder: string, locked: boolean): void {
     const { element } = this.#editor;
+    const { open } = this.completion;
     this.#editor.enable(!locked);
     const attributes: Record<string, string | null> = {
-      ...fieldAttributes(this.#suggestions.open),
+      ...fieldAttributes(open),
       "aria-label": this.context.words.t("composer.label"),
       // A combo box may not have one; it has text in it then anyway.
-      "aria-placeholder": this.#suggestions.open ? null : placeholder,
+      "aria-placeholder": open ? null : placeholder,
       "aria-disabled": locked ? "true" : null,
       // Browsers take an empty text for one from left to right; it has the page's direction.
       dir: this.#editor.draft.text === "" ? null : "auto",
@@ -429,27 +392,9 @@ export class Composer {
     }
   }
 
-  #showList(): void {
-    const { root } = this.context;
-    this.#panel.show(root, root.querySelector(".composer-box"), this.#suggestions.open);
-  }
-
-  #renderQuote(): TemplateResult {
-    const { words } = this.context;
-    return html`<div class="composer-quote">
-      ${icon("quote")}
-      <blockquote class="composer-quote-text" aria-label=${words.t("composer.quote")} dir="auto">${this.#quote}</blockquote>
-      <button
-        type="button"
-        class="composer-file-button"
-        aria-label=${words.t("composer.removeQuote")}
-        title=${words.t("composer.removeQuote")}
-        @click=${() => {
-          this.setQuote("");
-          this.#editor.focus();
-        }}
-      >${icon("close")}</button>
-    </div>`;
+  #removeQuote(): void {
+    this.setQuote("");
+    this.#editor.focus();
   }
 
   /** A press beside the text is meant for the text; one on a button leaves the focus, and the caret, where it is. */
@@ -457,7 +402,7 @@ export class Composer {
     const target = event.target as Element;
     if (target.closest(".composer-input, .menu")) return;
     event.preventDefault();
-    if (!target.closest("button") && this.#blocked === null) this.#editor.focus();
+    if (!target.closest("button") && this.#shown === "field") this.#editor.focus();
   }
 
   /** The file in a place of the list that has just changed, or the field. */

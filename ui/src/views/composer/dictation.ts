@@ -25,15 +25,6 @@ export class Dictation {
     return this.#status;
   }
 
-  /** Whether the page wants it and the browser can. */
-  get enabled(): boolean {
-    return (
-      this.context.options.composer?.dictation?.enabled === true &&
-      typeof MediaRecorder === "function" &&
-      navigator.mediaDevices !== undefined
-    );
-  }
-
   async start(): Promise<void> {
     if (this.#status !== "off") return;
     const { context } = this;

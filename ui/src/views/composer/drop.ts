@@ -34,10 +34,10 @@ export class Drop {
     }
   };
 
-  /** The overlay, to be a child of the root. */
+  /** The overlay, to be a child of the root. A pointer that moves drags nothing: the end of the drag went unseen. */
   render(): TemplateResult | typeof nothing {
     if (!this.#over) return nothing;
-    return html`<div class="composer-drop"><div class="composer-drop-text">${icon("paperclip")}${this.context.words.t("composer.drop")}</div></div>`;
+    return html`<div class="composer-drop" @pointermove=${() => this.#show(false)}><div class="composer-drop-text">${icon("paperclip")}${this.context.words.t("composer.drop")}</div></div>`;
   }
 
   #show(over: boolean): void {

@@ -3,9 +3,8 @@
  * input methods stay the browser's; line breaks, pasting, tags and undo are ours.
  */
 
-import { render } from "lit";
-import { icon } from "../icon.ts";
 import { type Draft, EMPTY, plain, readable, slice, splice, TAG, type Tag } from "./draft.ts";
+import { Field, type Selected } from "./field.ts";
 import { type Change, type Moment, Undo } from "./undo.ts";
 
 export interface EditorListener {
@@ -21,17 +20,11 @@ export interface EditorListener {
   removed(tags: readonly Tag[]): void;
 }
 
-interface Selected {
-  start: number;
-  end: number;
-}
-
 export class Editor {
-  readonly element = document.createElement("div");
+  readonly #field = new Field();
   #draft: Draft = EMPTY;
   #selected: Selected = { start: 0, end: 0 };
   #undo = new Undo({ draft: EMPTY, start: 0, end: 0 });
-  #tags = new WeakMap<Node, Tag>();
   #composing = false;
   /** The focus comes from a pointer, which says itself where the caret goes. */
   #pointed = false;
@@ -43,12 +36,9 @@ export class Editor {
   constructor(listener: EditorListener) {
     this.#listener = listener;
     const { element } = this;
-    element.className = "composer-input";
-    element.setAttribute("part", "composer-input");
-    element.spellcheck = true;
-    element.dir = "auto";
-    element.enterKeyHint = "send";
-    this.enable(true);
+    // `selectionchange` comes late: before anything happens to the selection it is read.
+    for (const type of ["keydown", "beforeinput", "paste", "copy", "cut"])
+      element.addEventListener(type, this.#selectionChanged);
     element.addEventListener("keydown", (event) => this.#keydown(event));
     element.addEventListener("beforeinput", (event) => this.#beforeInput(event));
     element.addEventListener("input", (event) => this.#input(event as InputEvent));
@@ -65,13 +55,14 @@ export class Editor {
       this.#pointed = true;
     });
     element.addEventListener("focus", () => {
-      if (!this.#pointed) this.#select(this.#selected.start, this.#selected.end);
+      if (!this.#pointed) this.#field.select(this.#selected);
       document.addEventListener("selectionchange", this.#selectionChanged);
     });
-    element.addEventListener("blur", () => {
-      this.#pointed = false;
-      document.removeEventListener("selectionchange", this.#selectionChanged);
-    });
+    element.addEventListener("blur", () => this.#left());
+  }
+
+  get element(): HTMLElement {
+    return this.#field.element;
   }
 
   get draft(): Draft {
@@ -83,26 +74,24 @@ export class Editor {
     return this.#selected.end;
   }
 
-  get focused(): boolean {
-    return (this.element.getRootNode() as Document | ShadowRoot).activeElement === this.element;
-  }
-
   enable(enabled: boolean): void {
-    const { element } = this;
-    if (!enabled) {
-      element.contentEditable = "false";
-    } else if (element.contentEditable !== "plaintext-only" && element.contentEditable !== "true") {
-      try {
-        element.contentEditable = "plaintext-only";
-      } catch {
-        element.contentEditable = "true"; // Firefox before 136
-      }
-    }
+    this.#field.enable(enabled);
   }
 
   /** Gives the field the focus, the caret where it was. */
   focus(): void {
     this.element.focus({ preventScroll: true });
+  }
+
+  /** Gives the focus up: a browser does not say so when it takes the field away. */
+  leave(): void {
+    this.element.blur();
+    this.#left();
+  }
+
+  #left(): void {
+    this.#pointed = false;
+    document.removeEventListener("selectionchange", this.#selectionChanged);
   }
 
   /** Takes the place of everything; the caret goes to the end. */
@@ -193,7 +182,7 @@ export class Editor {
   /** Edits that touch a tag, and text that is dropped, are ours; the browser would leave half of them behind. */
   #editAround(event: InputEvent): void {
     const range = event.getTargetRanges()[0];
-    let { start, end } = range ? this.#offsets(range) : this.#selected;
+    let { start, end } = (range && this.#field.offsets(range)) ?? this.#selected;
     const deleting = event.inputType.startsWith("delete");
     if (deleting && start === end) {
       if (event.inputType.endsWith("Backward")) start = Math.max(0, start - 1);
@@ -243,7 +232,7 @@ export class Editor {
     this.#listener.changed(false);
   }
 
-  // --- between the draft and the document ------------------------------------------------------------------------
+  // --- between the draft and the field ---------------------------------------------------------------------------
 
   #changed(change: Change): void {
     this.#undo.record({ draft: this.#draft, ...this.#selected }, change, performance.now());
@@ -252,158 +241,38 @@ export class Editor {
 
   /** Takes over what the browser has edited. */
   #read(change: Change): void {
-    const range = this.#range();
-    const read = this.#walk(range);
-    const text = read.text.replaceAll("\r", "");
-    const before = this.#draft;
-    this.#draft = { text, tags: read.tags };
-    this.#selected = { start: read.start, end: read.end };
+    const range = this.#field.selection();
+    const { text, tags, tidy } = this.#field.read();
+    const caret = Math.min(this.#selected.start, text.length);
+    this.#draft = { text, tags };
+    this.#selected = (range && this.#field.offsets(range)) ?? { start: caret, end: caret };
     if (this.#composing) {
       this.#listener.changed(true);
       return;
     }
-    if (!read.tidy) this.#show({ draft: this.#draft, ...this.#selected });
-    if (text !== before.text || read.tags.length !== before.tags.length) this.#changed(change);
+    if (!tidy) this.#show({ draft: this.#draft, ...this.#selected });
+    // Not the draft of before: what was composed is in that already.
+    const { draft } = this.#undo.present;
+    if (text !== draft.text || tags.length !== draft.tags.length) this.#changed(change);
   }
 
-  #show(moment: Moment): void {
-    this.#draft = moment.draft;
-    this.#selected = { start: moment.start, end: moment.end };
-    const nodes: Node[] = [];
-    moment.draft.text.split(TAG).forEach((text, index) => {
-      const tag = moment.draft.tags[index - 1];
-      if (tag) nodes.push(this.#chip(tag));
-      if (text) nodes.push(document.createTextNode(text));
-    });
-    // A line break at the end is seen, and a caret behind a last tag, only with something behind it.
-    if (nodes.length > 0) nodes.push(document.createElement("br"));
-    this.element.replaceChildren(...nodes);
-    if (this.focused) this.#select(moment.start, moment.end);
-  }
-
-  #chip(tag: Tag): HTMLElement {
-    const chip = document.createElement("span");
-    chip.className = "composer-tag";
-    chip.contentEditable = "false";
-    if (tag.icon) render(icon(tag.icon), chip);
-    chip.append(tag.text);
-    this.#tags.set(chip, tag);
-    return chip;
-  }
-
-  #select(start: number, end: number): void {
-    const from = this.#point(start);
-    const to = start === end ? from : this.#point(end);
-    document.getSelection()?.setBaseAndExtent(from.node, from.offset, to.node, to.offset);
+  #show({ draft, start, end }: Moment): void {
+    this.#draft = draft;
     this.#selected = { start, end };
-    this.#reveal(to);
-  }
-
-  /** Scrolls the field, and nothing else, so that the caret is seen. */
-  #reveal({ node, offset }: { node: Node; offset: number }): void {
-    const { element } = this;
-    if (element.scrollHeight <= element.clientHeight) return;
-    const range = document.createRange();
-    range.setStart(node, offset);
-    const caret = range.getBoundingClientRect();
-    const field = element.getBoundingClientRect();
-    if (caret.height === 0) {
-      if (this.#selected.end >= this.#draft.text.length) element.scrollTop = element.scrollHeight;
-    } else if (caret.bottom > field.bottom) {
-      element.scrollTop += caret.bottom - field.bottom;
-    } else if (caret.top < field.top) {
-      element.scrollTop -= field.top - caret.top;
-    }
+    this.#field.show(draft);
+    if (this.#field.focused) this.#field.select(this.#selected);
   }
 
   #readSelection(): void {
-    const range = this.#range();
-    if (!range || this.#composing || !this.element.contains(range.startContainer)) return;
-    const { start, end } = this.#offsets(range);
-    if (start === this.#selected.start && end === this.#selected.end) return;
-    this.#selected = { start, end };
-    this.#undo.moved(start, end);
+    const range = this.#field.selection();
+    const found = range && this.#field.offsets(range);
+    if (!found || this.#composing) return;
+    const { start, end } = this.#selected;
+    const inTag = this.#field.isWithinTag(range);
+    this.#selected = inTag && range.collapsed ? { start: found.end, end: found.end } : found;
+    if (inTag) this.#field.select(this.#selected);
+    if (this.#selected.start === start && this.#selected.end === end) return;
+    this.#undo.moved(this.#selected.start, this.#selected.end);
     this.#listener.changed(false);
-  }
-
-  #offsets(range: AbstractRange): Selected {
-    const { start, end } = this.#walk(range);
-    return { start, end };
-  }
-
-  /** The document's selection, also from inside a shadow root, where every engine has a way of its own. */
-  #range(): AbstractRange | null {
-    const selection = document.getSelection();
-    const root = this.element.getRootNode();
-    if (!selection || !(root instanceof ShadowRoot)) return selection?.rangeCount ? selection.getRangeAt(0) : null;
-    if (selection.getComposedRanges) {
-      try {
-        return selection.getComposedRanges({ shadowRoots: [root] })[0] ?? null;
-      } catch {
-        // Safari before 18.4 takes the roots themselves.
-        const ranges = selection.getComposedRanges as unknown as (root: ShadowRoot) => StaticRange[];
-        return ranges.call(selection, root)[0] ?? null;
-      }
-    }
-    const own = (root as { getSelection?: () => Selection | null }).getSelection?.() ?? selection;
-    return own.rangeCount ? own.getRangeAt(0) : null;
-  }
-
-  /** What the field holds, where `range` is in it, and whether it looks as `#show` makes it. */
-  #walk(range: AbstractRange | null): Draft & Selected & { tidy: boolean } {
-    let text = "";
-    let tidy = true;
-    let start: number | null = null;
-    let end: number | null = null;
-    const tags: Tag[] = [];
-    const pass = (node: Node, offset: number) => {
-      if (range?.startContainer === node && range.startOffset === offset) start ??= text.length;
-      if (range?.endContainer === node && range.endOffset === offset) end ??= text.length;
-    };
-    const visit = (parent: Node) => {
-      parent.childNodes.forEach((child, index) => {
-        pass(parent, index);
-        const tag = this.#tags.get(child);
-        if (tag) {
-          if (child.contains(range?.startContainer ?? null)) start ??= text.length;
-          text += TAG;
-          if (child.contains(range?.endContainer ?? null)) end ??= text.length;
-          tags.push(tag);
-        } else if (child instanceof Text) {
-          const data = child.data.replaceAll(TAG, "");
-          if (data !== child.data) tidy = false;
-          if (range?.startContainer === child) start ??= text.length + range.startOffset;
-          if (range?.endContainer === child) end ??= text.length + range.endOffset;
-          text += data;
-        } else if (child instanceof HTMLBRElement) {
-          if (child === this.element.lastChild) return;
-          tidy = false;
-          text += "\n";
-        } else {
-          tidy = false;
-          if (text && !text.endsWith("\n")) text += "\n";
-          visit(child);
-        }
-      });
-      pass(parent, parent.childNodes.length);
-    };
-    visit(this.element);
-    start ??= Math.min(this.#selected.start, text.length);
-    return { text, tags, tidy, start, end: Math.max(start, end ?? start) };
-  }
-
-  /** Where an offset is in the document; the field looks as `#show` makes it. */
-  #point(offset: number): { node: Node; offset: number } {
-    const { element } = this;
-    let left = offset;
-    let index = 0;
-    for (const child of element.childNodes) {
-      const length = child instanceof Text ? child.length : this.#tags.has(child) ? 1 : 0;
-      if (child instanceof Text && left <= length) return { node: child, offset: left };
-      if (left === 0) break;
-      left -= length;
-      index++;
-    }
-    return { node: element, offset: index };
   }
 }

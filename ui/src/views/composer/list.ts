@@ -88,9 +88,12 @@ export class ListPanel {
       panel?.hidePopover();
       return;
     }
-    if (!this.#leave) {
+    const placed = () => place(panel, anchor, "above", WANTED_PX);
+    if (this.#leave) {
+      placed();
+    } else {
       panel.showPopover();
-      this.#leave = keepPlaced(() => place(panel, anchor, "above", WANTED_PX));
+      this.#leave = keepPlaced(placed);
     }
     panel.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }

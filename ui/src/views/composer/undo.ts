@@ -26,6 +26,10 @@ export class Undo {
     this.#past = [first];
   }
 
+  get present(): Moment {
+    return this.#past.at(-1) as Moment;
+  }
+
   /** `at` is in milliseconds on any clock that only goes forward. */
   record(moment: Moment, change: Change, at: number): void {
     const together = change !== "other" && change === this.#last.change && at - this.#last.at < TOGETHER_MS;
@@ -39,15 +43,14 @@ export class Undo {
 
   /** Where the caret went without a change; undo brings it back there. */
   moved(start: number, end: number): void {
-    const now = this.#past.pop();
-    if (now) this.#past.push({ draft: now.draft, start, end });
+    this.#past.push({ draft: (this.#past.pop() as Moment).draft, start, end });
   }
 
   undo(): Moment | undefined {
     if (this.#past.length < 2) return undefined;
     this.#future.push(this.#past.pop() as Moment);
     this.#last = { change: "other", at: 0 };
-    return this.#past.at(-1);
+    return this.present;
   }
 
   redo(): Moment | undefined {

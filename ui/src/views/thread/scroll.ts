@@ -56,9 +56,10 @@ export class Scroll {
   }
 
   /** The reader scrolls, or is about to. */
-  readonly moved = (): void => {
+  readonly moved = (event?: Event): void => {
     this.#held = null;
     cancelAnimationFrame(this.#gliding);
+    if (event && goesUp(event) && this.#scroller && this.#scroller.scrollTop > 0) this.#isAway = true;
   };
 
   /** Asks for older entries when the first is near: once, so that what failed is tried again by the reader alone. */
@@ -151,6 +152,13 @@ export class Scroll {
     this.#size.observe(scroller);
     this.#size.observe(scroller.querySelector(".thread-column")!);
   }
+}
+
+/** Whether what was written next would pull the reader back; of a finger it shows only when it has moved. */
+function goesUp(event: Event): boolean {
+  if (event instanceof WheelEvent) return event.deltaY < 0;
+  if (event instanceof KeyboardEvent) return ["ArrowUp", "PageUp", "Home"].includes(event.key);
+  return event.type === "touchmove";
 }
 
 /** How far the last turn's top is below the viewport's, in pixels. */
