@@ -90,7 +90,7 @@ async function requests(sent: { name: string; body: unknown }[]): Promise<typeof
       if (!sent.some((each) => each.name === name && JSON.stringify(each.body) === JSON.stringify(request))) {
         sent.push({ name, body: request });
       }
-      if (request.type === "threads.get_by_id") return Response.json(thread());
+      if (request.type === "threads.get_by_id") return Response.json(thread({ title: "Tides" }));
       if (request.type === "items.list")
         return Response.json({ data: [user("cti_1")], has_more: true, after: "cti_1" });
       if (request.type === "threads.list") return Response.json({ data: [thread()], has_more: true });
@@ -115,7 +115,7 @@ async function requests(sent: { name: string; body: unknown }[]): Promise<typeof
   };
 
   const said1 = [
-    { type: "thread.created", thread: thread() },
+    { type: "thread.created", thread: thread({ title: "Tides" }) },
     { type: "thread.item.done", item: user("cti_1") },
   ];
   const full = {
