@@ -87,6 +87,31 @@ test("a thread that is opened at a waiting call is not read from its beginning",
   expect(said.join()).not.toContain("Old.");
 });
 
+test("an older page that comes while an answer is written is not told", () => {
+  const { said, becomes } = listen();
+  becomes({ threadId: "t", entries: [user("u")] });
+  becomes({ running: true });
+  becomes({ entries: [user("u"), says("m", "One. ")], open: new Set(["m"]) });
+  becomes({ entries: [says("old", "Old. And old."), user("u"), says("m", "One. ")] });
+  becomes({ entries: [says("old", "Old. And old."), user("u"), says("m", "One. Two. ")] });
+  becomes({ running: false });
+  vi.advanceTimersByTime(5_000);
+  expect(said.slice(1, -1).join("").trim()).toBe("One. Two.");
+});
+
+test("the rest of an answer is told when the reader writes instead of the page's tool", () => {
+  const { said, becomes } = listen();
+  becomes({ threadId: "t", entries: [user("u")], running: true });
+  becomes({ entries: [user("u"), says("m", "Wait a"), call], open: new Set(["m"]) });
+  becomes({ running: false });
+  becomes({ entries: [user("u"), says("m", "Wait a"), call, user(PENDING_ID)] });
+  becomes({ running: true });
+  becomes({ entries: [user("u"), says("m", "Wait a"), call, user("v"), says("n", "New.")] });
+  becomes({ running: false });
+  vi.advanceTimersByTime(9_000);
+  for (const text of ["Wait a", "New.", "Response finished"]) expect(said.join("|")).toContain(text);
+});
+
 test("an answer that failed says so by its error alone", () => {
   const { said, becomes } = listen();
   becomes({ threadId: "t", entries: [user("u")], running: true });

@@ -33,16 +33,18 @@ function listen() {
   return { clock, heard, narrator, texts: () => heard.map(({ text }) => text) };
 }
 
+const one = (text: string) => new Map([["m/0", text]]);
+
 describe("the narrator", () => {
   test("says the answer in whole sentences, at most once a second, and joined it is the text", () => {
     const { clock, heard, narrator, texts } = listen();
     const answer = "One is here. Two comes!  Three?\nA line\nand the last words ".repeat(20);
     narrator.begin("Responding");
     for (let n = 0; n < answer.length; n += 7) {
-      narrator.progress(() => answer.slice(0, n));
+      narrator.progress(() => one(answer.slice(0, n)));
       clock.pass(90);
     }
-    narrator.progress(() => answer);
+    narrator.progress(() => one(answer));
     narrator.end("Finished");
     clock.pass(10_000);
     expect(texts()[0]).toBe("Responding");
@@ -60,7 +62,7 @@ describe("the narrator", () => {
     for (let n = 0; n < 300; n++) {
       narrator.progress(() => {
         reads++;
-        return "A sentence. ".repeat(n);
+        return one("A sentence. ".repeat(n));
       });
       clock.pass(10);
     }
@@ -70,7 +72,7 @@ describe("the narrator", () => {
   test("says a short answer whole at its end", () => {
     const { clock, narrator, texts } = listen();
     narrator.begin("Responding");
-    narrator.progress(() => "Yes");
+    narrator.progress(() => one("Yes"));
     narrator.end("Finished");
     clock.pass(5_000);
     expect(texts()).toEqual(["Responding", "Yes", "Finished"]);
@@ -79,7 +81,7 @@ describe("the narrator", () => {
   test("says of an answer that failed no more than its text", () => {
     const { clock, narrator, texts } = listen();
     narrator.begin("Responding");
-    narrator.progress(() => "Ye");
+    narrator.progress(() => one("Ye"));
     narrator.end("");
     clock.pass(5_000);
     expect(texts()).toEqual(["Responding", "Ye"]);
@@ -88,20 +90,65 @@ describe("the narrator", () => {
   test("ends one answer before the next", () => {
     const { clock, narrator, texts } = listen();
     narrator.begin("Responding");
-    narrator.progress(() => "The first.");
+    narrator.progress(() => one("The first."));
     clock.pass(500);
     narrator.end("Finished");
     narrator.begin("Responding");
-    narrator.progress(() => "The second.");
+    narrator.progress(() => one("The second."));
     narrator.end("Finished");
     clock.pass(9_000);
     expect(texts()).toEqual(["Responding", "The first. Finished", "Responding", "The second.", "Finished"]);
   });
 
+  test("says texts that grow at the same time, each once", () => {
+    const { clock, narrator, texts } = listen();
+    narrator.begin("Responding");
+    const [first, second] = ["a1 a2. a3 a4. a5 a6", "b1 b2. b3 b4."];
+    for (let n = 1; n < 30; n++) {
+      const parts: [string, string][] = [
+        ["m/0", first.slice(0, n)],
+        ["m/1", second.slice(0, Math.max(0, n - 3))],
+      ];
+      narrator.progress(() => new Map(parts));
+      clock.pass(300);
+    }
+    narrator.end("");
+    clock.pass(5_000);
+    const said = texts().slice(1).join("");
+    for (const own of ["a", "b"])
+      expect(said.match(new RegExp(`${own}\\d`, "g"))).toEqual((own === "a" ? first : second).match(/\w\d/g));
+  });
+
+  test("loses nothing of a text that comes after one that is taken away", () => {
+    const { clock, narrator, texts } = listen();
+    narrator.begin("Responding");
+    narrator.progress(() => new Map([["gone/0", "This will be removed. "]]));
+    clock.pass(3_000);
+    narrator.progress(() => new Map([["m/0", "Short."]]));
+    narrator.end("");
+    clock.pass(3_000);
+    expect(
+      texts()
+        .slice(1)
+        .map((text) => text.trim()),
+    ).toEqual(["This will be removed.", "Short."]);
+  });
+
+  test("goes on behind its last words when what was before them reads otherwise", () => {
+    const { clock, narrator, texts } = listen();
+    narrator.begin("Responding");
+    narrator.progress(() => one("See [the guide][g] first.\nThen sail. "));
+    clock.pass(3_000);
+    narrator.progress(() => one("See the guide first.\nThen sail. And come back."));
+    narrator.end("");
+    clock.pass(3_000);
+    expect(texts().at(-1)!.trim()).toBe("And come back.");
+  });
+
   test("is silent once it is stopped, until the next answer", () => {
     const { clock, narrator, texts } = listen();
     narrator.begin("Responding");
-    narrator.progress(() => "Something. And more.");
+    narrator.progress(() => one("Something. And more."));
     narrator.stop();
     clock.pass(5_000);
     expect(texts()).toEqual([]);
@@ -133,10 +180,10 @@ test("an answer in Markdown is said once, as it reads in the end, however it com
     narrator.begin("Responding");
     for (let n = 0; n < markdown.length; n += size) {
       const part = markdown.slice(0, n);
-      narrator.progress(() => plainText(part, true));
+      narrator.progress(() => one(plainText(part, true)));
       clock.pass(1_000);
     }
-    narrator.progress(() => plainText(markdown));
+    narrator.progress(() => one(plainText(markdown)));
     narrator.end("");
     clock.pass(5_000);
     expect(texts().slice(1).join("")).toBe(plainText(markdown));

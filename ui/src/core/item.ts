@@ -16,6 +16,9 @@ import type {
 
 type Json = Record<string, unknown>;
 
+/** Widgets nest less deeply; without a bound a hostile one would exhaust the stack. */
+export const MAX_DEPTH = 100;
+
 const UNSEEN = new Set(["end_of_turn", "hidden_context_item", "sdk_hidden_context"]);
 
 export function isObject(value: unknown): value is Json {
@@ -58,7 +61,16 @@ export function readTask(value: unknown): Task | null {
 }
 
 export function readWidget(value: unknown): WidgetNode | null {
-  return isObject(value) && typeof value.type === "string" ? (value as WidgetNode) : null;
+  return isObject(value) && typeof value.type === "string" && nestsUpTo(MAX_DEPTH, value)
+    ? (value as WidgetNode)
+    : null;
+}
+
+function nestsUpTo(levels: number, { children }: Json): boolean {
+  return (
+    levels > 0 &&
+    (Array.isArray(children) ? children : [children]).every((child) => !isObject(child) || nestsUpTo(levels - 1, child))
+  );
 }
 
 export function readImage(value: unknown): GeneratedImage | null {

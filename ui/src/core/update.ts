@@ -1,6 +1,6 @@
 /** What an update makes of an item. */
 
-import { isObject, readAnnotation, readImage, readPart, readTask, readWidget } from "./item.ts";
+import { isObject, MAX_DEPTH, readAnnotation, readImage, readPart, readTask, readWidget } from "./item.ts";
 import type {
   AssistantMessageContent,
   AssistantMessageItem,
@@ -15,8 +15,6 @@ type Json = Record<string, unknown>;
 
 /** An index beyond it is no message's and no workflow's: nobody writes that many parts or tasks. */
 const MAX_INDEX = 1000;
-/** Widgets nest less deeply; without a bound a hostile one would exhaust the stack. */
-const MAX_DEPTH = 100;
 
 const PART = "assistant_message.content_part.";
 

@@ -99,7 +99,7 @@ export class HistoryPanel {
   afterRender(): void {
     this.#focusNext?.()?.focus();
     this.#focusNext = null;
-    const end = this.#context.root.querySelector(".history-end");
+    const end = this.isOpen ? this.#context.root.querySelector(".history-end") : null;
     if (end === this.#watched) return;
     this.#watched = end;
     this.#watch();

@@ -78,7 +78,8 @@ export class Completion {
   /** Opens, moves or closes the list, once it is drawn. */
   afterRender(): void {
     const { root } = this.context;
-    this.#panel.show(root, root.querySelector(".composer-box"), this.open);
+    // Where nothing is open, nothing is looked for: this comes after every drawing, also of a long answer.
+    this.#panel.show(root, this.open && root.querySelector(".composer-box"), this.open);
   }
 
   destroy(): void {

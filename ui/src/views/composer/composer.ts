@@ -225,7 +225,7 @@ export class Composer {
       this.#dictation ??= new module.Dictation(context, (text) => this.#dictated(text));
     } catch {
       context.log("chunk.failed", { name: "dictation" });
-      context.toast(context.words.t("dictation.failed"), "error");
+      context.toast(context.words.t("error.network"), "error");
       return;
     }
     if (this.#shown !== "field" || !this.canDictate) return;

@@ -13,7 +13,7 @@ export function generatedImage(
 ): TemplateResult {
   const { words } = scope.context;
   const address = image ? scope.prose.image(image.url) : null;
-  const broken = scope.mark(id)?.broken === true && !running;
+  const broken = address !== null && scope.mark(id)?.broken === address;
   const known = typeof progress === "number" ? Math.min(1, Math.max(0, progress)) : undefined;
   const making =
     known === undefined
@@ -29,7 +29,7 @@ export function generatedImage(
             src=${address}
             alt=${words.t("answer.image")}
             referrerpolicy="no-referrer"
-            @error=${() => scope.setMark(id, { broken: true })}
+            @error=${() => scope.setMark(id, { broken: address })}
           />`
           : html`<div class="image-empty">${icon("image")}</div>`
       }

@@ -37,6 +37,8 @@ export class Narration {
       this.#context.announce(this.#context.words.t("message.sent"));
     }
     if (!before.running && state.running && !(this.#goesOn && pendingToolCall(before))) {
+      if (this.#goesOn) this.#end(state);
+      this.#goesOn = false;
       this.#isTold = false;
       this.#known = new Set(before.entries.map(({ id }) => id));
       this.#own.clear();
@@ -57,31 +59,33 @@ export class Narration {
       this.#isTold = true;
       this.#narrator.begin(this.#context.words.t("answer.responding"));
     }
-    for (const { id, type } of state.entries) {
-      if (type === "assistant_message" && (state.open.has(id) || !this.#known.has(id))) this.#own.add(id);
-    }
-    if (this.#own.size > 0) this.#narrator.progress(() => this.#text());
+    // What is new before something known is from an older page.
+    const known = state.entries.findLastIndex(({ id }) => this.#known.has(id));
+    state.entries.forEach(({ id, type }, n) => {
+      if (type === "assistant_message" && (state.open.has(id) || n > known)) this.#own.add(id);
+    });
+    if (this.#own.size > 0) this.#narrator.progress(() => this.#texts());
   }
 
   #end(state: ConversationState): void {
     // What was not said yet is this answer's, also when the next has begun.
-    const text = this.#text();
-    this.#narrator.progress(() => text);
+    const texts = this.#texts();
+    this.#narrator.progress(() => texts);
     // An error says of itself that the answer is over.
     const failed = state.entries.at(-1)?.type === "error";
     if (failed) this.#narrator.end("");
     else this.#narrator.end(this.#context.words.t(state.stopped ? "answer.stopped" : "answer.finished"));
   }
 
-  #text(): string {
+  /** By item and part, in the order of the thread. */
+  #texts(): ReadonlyMap<string, string> {
     const { entries, open } = this.#before;
-    return entries
-      .filter((entry) => entry.type === "assistant_message" && this.#own.has(entry.id))
-      .flatMap((entry) =>
-        entry.type === "assistant_message"
-          ? entry.content.map(({ text }) => this.#spoken(text, open.has(entry.id)))
-          : [],
-      )
-      .join("\n");
+    const texts = new Map<string, string>();
+    for (const entry of entries) {
+      if (entry.type !== "assistant_message" || !this.#own.has(entry.id)) continue;
+      for (const [n, { text }] of entry.content.entries())
+        texts.set(`${entry.id}/${n}`, this.#spoken(text, open.has(entry.id)));
+    }
+    return texts;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Tells a screen reader an answer while it is written: whole sentences in batches, at most one a second, and at the end
- * the rest. What was said, joined, is the text.
+ * the rest. What was said, joined, is the answer's texts, a line each.
  */
 
 export interface Clock {
@@ -23,9 +23,10 @@ const INTERVAL_MS = 1_000;
 export class Narrator {
   readonly #say: (text: string) => void;
   readonly #clock: Clock;
-  /** Gives the answer's text so far; read only when something may be said, since making it costs. */
-  #read: (() => string) | null = null;
-  #said = "";
+  /** Gives the answer's texts so far, by key; read only when something may be said, since making them costs. */
+  #read: (() => ReadonlyMap<string, string>) | null = null;
+  /** By the same keys: a text may grow, change or go while another grows. */
+  readonly #said = new Map<string, string>();
   #ended = true;
   /** Said as they are, one by one, before and after the text. */
   readonly #opening: string[] = [];
@@ -40,16 +41,17 @@ export class Narrator {
 
   /** A new answer begins; `opening` is said first, after what is left of the answer before. */
   begin(opening: string): void {
-    const rest = [this.#rest(), ...this.#closing.splice(0)].filter(Boolean).join(" ");
+    this.#ended = true;
+    const rest = [this.#next(), ...this.#closing.splice(0)].filter(Boolean).join(" ");
     this.#opening.push(...(rest ? [rest] : []), opening);
     this.#read = null;
-    this.#said = "";
+    this.#said.clear();
     this.#ended = false;
     this.#schedule();
   }
 
   /** There is more text. */
-  progress(read: () => string): void {
+  progress(read: () => ReadonlyMap<string, string>): void {
     this.#read = read;
     this.#schedule();
   }
@@ -89,17 +91,28 @@ export class Narrator {
     this.#say(text);
   }
 
-  /** The sentences that are whole and were not said yet, or all the rest when the answer is. */
+  /** What is whole and was not said yet: of the last text its sentences, or all of it when the answer has ended. */
   #next(): string {
-    const rest = this.#rest();
-    const text = this.#ended ? rest : rest.slice(0, sentencesEnd(rest));
-    this.#said += text;
-    return text;
+    const texts = [...(this.#read?.() ?? [])];
+    return texts
+      .map(([key, text], n) => {
+        const said = this.#said.get(key) ?? "";
+        const rest = restOf(text, said);
+        const next = this.#ended || n < texts.length - 1 ? rest : rest.slice(0, sentencesEnd(rest));
+        const line = next && !said && this.#said.size > 0 ? "\n" : "";
+        if (next) this.#said.set(key, said + next);
+        return line + next;
+      })
+      .join("");
   }
+}
 
-  #rest(): string {
-    return this.#read?.().slice(this.#said.length) ?? "";
-  }
+/** What comes after `said`; where that reads otherwise by now, what comes after its last line. */
+function restOf(text: string, said: string): string {
+  if (text.startsWith(said)) return text.slice(said.length);
+  const line = said.trimEnd().split("\n").at(-1) ?? "";
+  const at = text.lastIndexOf(line, said.length);
+  return text.slice(at < 0 ? said.length : at + line.length);
 }
 
 const SENTENCE_END = /[.!?…][)\]"'”’»]*\s+|[。！？]|\n+/g;

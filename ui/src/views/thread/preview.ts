@@ -77,9 +77,10 @@ export class Preview {
   };
 
   readonly focused = (event: FocusEvent): void => {
-    const anchor = this.#anchorOf(event);
-    if (anchor?.matches(":focus-visible")) this.#open(anchor);
-    else if (!anchor && !this.#isInside(event)) this.close();
+    if (event.type === "focusin") {
+      const anchor = this.#anchorOf(event);
+      if (anchor?.matches(":focus-visible")) this.#open(anchor);
+    } else if (event.relatedTarget instanceof Node && !this.#card?.contains(event.relatedTarget)) this.close();
   };
 
   readonly clicked = (event: Event): void => {
@@ -122,7 +123,7 @@ export class Preview {
     const anchor = this.#anchor;
     if (anchor && !anchor.isConnected) this.close();
     if (!anchor?.isConnected) return;
-    const card = this.#context.root.getElementById(CARD);
+    const card = this.#card;
     if (!card) return;
     if (!card.matches(":popover-open")) card.showPopover();
     this.#unplace?.();
@@ -177,8 +178,12 @@ export class Preview {
       .find((target): target is Element => target instanceof Element && this.#subjects.has(target));
   }
 
+  get #card(): HTMLElement | null {
+    return this.#context.root.getElementById(CARD);
+  }
+
   #isInside(event: Event): boolean {
-    const card = this.#context.root.getElementById(CARD);
+    const card = this.#card;
     return card !== null && event.composedPath().includes(card);
   }
 }

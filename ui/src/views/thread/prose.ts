@@ -65,9 +65,9 @@ export class Prose {
     return visible(text);
   }
 
-  /** What a text says, to be read aloud. */
+  /** What a text says, to be read aloud; nothing yet where it could read otherwise once Markdown is there. */
   spoken(text: string, streaming: boolean): string {
-    return this.#markdown?.module.plainText(text, streaming) ?? visible(text);
+    return this.#markdown?.module.plainText(text, streaming) ?? (streaming ? "" : visible(text));
   }
 
   /** The link to a source: where it leads, and what asks first where that is not what `title` says. Null where it may not lead. */

@@ -37,7 +37,7 @@ export class Reply {
     if (key !== this.turnKey) return nothing;
     return html`<button
       type="button"
-      class="thread-reply"
+      class="thread-reply ck-button"
       part="reply-button"
       @pointerdown=${(event: Event) => event.preventDefault()}
       @click=${this.#press}

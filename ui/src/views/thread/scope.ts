@@ -11,10 +11,16 @@ export interface Mark {
   /** The reader's own choice, which wins over the server's. */
   readonly expanded?: boolean;
   readonly copied?: boolean;
-  /** The image could not be loaded. */
-  readonly broken?: boolean;
-  /** The widget's action that is under way: the path of what was pressed, and how much of the widget waits with it. */
-  readonly acting?: { readonly path: string; readonly loading: "none" | "self" | "container" } | undefined;
+  /** The address of an image that could not be loaded. */
+  readonly broken?: string;
+  /** The widget's actions that are under way. */
+  readonly acting?: readonly Acting[];
+}
+
+/** The path of what was pressed, and how much of the widget waits with it. */
+export interface Acting {
+  readonly path: string;
+  readonly loading: "none" | "self" | "container";
 }
 
 export interface Scope {

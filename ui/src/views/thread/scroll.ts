@@ -146,8 +146,14 @@ export class Scroll {
       { root: scroller, rootMargin: `${NEAR_PX}px 0px` },
     );
     this.#end.observe(scroller.querySelector(".thread-end")!);
+    let height = scroller.clientHeight;
     this.#size = new ResizeObserver(() => {
+      const taken = height - scroller.clientHeight;
+      height = scroller.clientHeight;
       if (this.#held !== null) this.toEnd();
+      // What takes room below, such as a longer draft, covers no end that was in view.
+      else if (taken > 0 && scroller.scrollHeight - height - scroller.scrollTop - taken <= 1)
+        scroller.scrollTop += taken;
     });
     this.#size.observe(scroller);
     this.#size.observe(scroller.querySelector(".thread-column")!);

@@ -112,8 +112,8 @@ function details(scope: Scope, source: Source): TemplateResult {
       : source.type === "file"
         ? [source.filename === source.title ? null : source.filename]
         : [source.label];
-  const about = [...origin, source.timestamp && scope.context.words.date(source.timestamp)].filter(
-    (text) => text != null && text !== "",
+  const about = [...new Set([...origin, source.timestamp && scope.context.words.date(source.timestamp)])].filter(
+    Boolean,
   );
   return html`<span class="source" dir="auto">
     <span class="source-title">${source.title}</span>

@@ -7,6 +7,7 @@ import type { ConversationState } from "../../core/conversation.ts";
 import { type Entry, PENDING_ID } from "../../core/transcript.ts";
 import type { Context } from "../context.ts";
 import { icon } from "../icon.ts";
+import { textOf } from "../widgets/tree.ts";
 import { widgetPreview } from "../widgets/widget.ts";
 import { entryView } from "./entry.ts";
 import { Narration } from "./narration.ts";
@@ -40,6 +41,10 @@ export class ThreadView implements Scope {
   /** What messages that were sent here are drawn under, so that one stays the same when the server gives it its id. */
   readonly #sentAs = new Map<string, string>();
   #sent = 0;
+  /** What turns are drawn under whose message came with an older page. */
+  readonly #begunAs = new Map<string, string>();
+  /** What had the focus before the drawing that is under way. */
+  #focused: Element | null = null;
   /** The last turn was begun here: it has room below it, so that its message can be at the top. */
   #hasRoom = false;
 
@@ -81,6 +86,7 @@ export class ThreadView implements Scope {
     const { state } = conversation;
     const turns = turnsOf(state);
     const look = this.#look(state);
+    this.#focused = this.context.root.activeElement;
     return html`<div
       class="thread"
       @pointerover=${this.preview.over}
@@ -107,7 +113,7 @@ export class ThreadView implements Scope {
           ${this.#older(state)}
           ${repeat(
             turns,
-            ({ key }) => this.#keyOf(key),
+            ({ key }) => this.#begunAs.get(key) ?? this.#keyOf(key),
             (turn, n) => this.#turn(state, turn, turns.length - 1 - n, look),
           )}
           <div class="thread-end"></div>
@@ -133,12 +139,24 @@ export class ThreadView implements Scope {
     this.#scroll.afterRender(this.context.root);
     this.#reply.afterRender();
     this.preview.afterRender();
+    this.#keepFocus();
   }
 
   readonly #jump = (): void => {
     this.#scroll.toEnd();
-    this.context.root.querySelector<HTMLElement>(".thread-scroller")?.focus({ preventScroll: true });
+    this.#focusLog();
   };
+
+  #focusLog(): void {
+    this.context.root.querySelector<HTMLElement>(".thread-scroller")?.focus({ preventScroll: true });
+  }
+
+  /** What went away with the focus, such as a button that was pressed, leaves it to the log. */
+  #keepFocus(): void {
+    const focused = this.#focused;
+    this.#focused = null;
+    if (focused && !focused.isConnected && !this.context.root.activeElement) this.#focusLog();
+  }
 
   #changed(state: ConversationState): void {
     const before = this.#before;
@@ -152,7 +170,10 @@ export class ThreadView implements Scope {
       this.preview.reset();
     }
     if (isOther || (before.loading && !state.loading)) this.#scroll.goTo("end");
-    else if (before.older.loading && state.entries[0]?.id !== before.entries[0]?.id) this.#scroll.keep();
+    else if (before.older.loading && state.entries[0]?.id !== before.entries[0]?.id) {
+      this.#scroll.keep();
+      this.#keepFirst(before, state);
+    }
     if (isPending(before) && !isPending(state)) {
       const stored = state.entries.findLast(({ type }) => type === "user_message");
       if (stored && !before.entries.some(({ id }) => id === stored.id))
@@ -164,6 +185,13 @@ export class ThreadView implements Scope {
       this.#hasRoom = true;
       this.#scroll.goTo("turn");
     }
+  }
+
+  /** The first turn may go on upwards: it stays the same on the screen. */
+  #keepFirst(before: ConversationState, state: ConversationState): void {
+    const first = turnsOf(before)[0];
+    const now = first && turnsOf(state).find(({ answer }) => answer.some(({ id }) => id === first.key));
+    if (now && now.key !== first.key) this.#begunAs.set(now.key, this.#begunAs.get(first.key) ?? first.key);
   }
 
   #keyOf(id: string): string {
@@ -243,7 +271,7 @@ export class ThreadView implements Scope {
     const { words } = this.context;
     if (progress) {
       return html`<div class="answer-progress" part="progress" role="status">
-        ${icon(progress.icon ?? "sparkle")}<span class="answer-shimmer" dir="auto">${this.prose.plain(progress.text)}</span>
+        ${icon(textOf(progress.icon) || "sparkle")}<span class="answer-shimmer" dir="auto">${this.prose.plain(progress.text)}</span>
       </div>`;
     }
     if (isPending({ entries }) || turn.answer.some((entry) => open.has(entry.id) && hasContent(entry))) return nothing;

@@ -2,7 +2,7 @@
 
 import type { Entry, Transcript } from "../../core/transcript.ts";
 import type { ThreadItem, UserMessageItem } from "../../core/wire.ts";
-import { widgetText } from "../widgets/tree.ts";
+import { textOf, widgetText } from "../widgets/tree.ts";
 
 export interface Turn {
   /** The id of the user message, or of the first entry where that message is on an older page. */
@@ -48,7 +48,8 @@ export function copyText(turn: Turn): string {
   return turn.answer
     .flatMap((entry) => {
       if (entry.type === "assistant_message") return entry.content.map(({ text }) => text);
-      return entry.type === "widget" ? [entry.copy_text ?? widgetText(entry.widget)] : [];
+      if (entry.type !== "widget") return [];
+      return [entry.copy_text == null ? widgetText(entry.widget) : textOf(entry.copy_text)];
     })
     .map((text) => text.trim())
     .filter((text) => text !== "")

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { PENDING_ID } from "../../core/transcript.ts";
 import type { Attachment, UserMessageContent, UserMessageItem } from "../../core/wire.ts";
 import { icon } from "../icon.ts";
+import { textOf } from "../widgets/tree.ts";
 import { subject } from "./preview.ts";
 import { clickEntity, entityOf, headingLevel, type Scope } from "./scope.ts";
 
@@ -16,10 +17,10 @@ export function userMessage(scope: Scope, item: UserMessageItem): TemplateResult
     aria-busy=${pending ? "true" : nothing}
   >
     <div class="ck-hidden" role="heading" aria-level=${headingLevel(scope.context)}>${words.t("message.you")}</div>
-    ${item.quoted_text ? quote(scope, item.quoted_text) : nothing}
+    ${textOf(item.quoted_text) ? quote(scope, textOf(item.quoted_text)) : nothing}
     ${item.attachments?.length ? attachments(scope, item.attachments) : nothing}
     ${
-      item.content.length > 0
+      item.content.some(({ text }) => text !== "")
         ? html`<div class="message-bubble"><div dir="auto">${item.content.map((part) => content(scope, part))}</div></div>`
         : nothing
     }

@@ -2,16 +2,15 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { WidgetItem, WidgetNode } from "../../core/wire.ts";
-import { headingLevel, type Scope } from "../thread/scope.ts";
+import { type Acting, headingLevel, type Scope } from "../thread/scope.ts";
 import { type ActionConfig, isPossible, runAction } from "./actions.ts";
 import { type ButtonFace, renderWidget, type WidgetScope } from "./catalogue.ts";
-import { widgetText } from "./tree.ts";
+import { shownText, textOf, widgetText } from "./tree.ts";
 
 /** The item. What the catalogue cannot draw is told in the words that the server gave for copying. */
 export function widgetItem(scope: Scope, item: WidgetItem, streaming: boolean): TemplateResult {
-  const acting = scope.mark(item.id)?.acting;
-  const waits = acting?.loading === "container";
-  const drawn = widgetText(item.widget) !== "" || !item.copy_text;
+  const waits = actingIn(scope, item).some(({ loading }) => loading === "container");
+  const drawn = widgetText(item.widget) !== "" || !textOf(item.copy_text);
   return html`<article class="message" part="message message-assistant" aria-busy=${streaming || waits ? "true" : nothing}>
     <div class="ck-hidden" role="heading" aria-level=${headingLevel(scope.context)}>${scope.context.words.t("message.assistant")}</div>
     <div class=${waits ? "widget widget-waits" : "widget"} part="widget">
@@ -21,7 +20,7 @@ export function widgetItem(scope: Scope, item: WidgetItem, streaming: boolean): 
               item.widget,
               widgetScope(scope, item.id, (face, action, path) => actionButton(scope, item, face, action, path)),
             )
-          : html`<div class="widget-text widget-copy" dir="auto">${item.copy_text}</div>`
+          : html`<div class="widget-text widget-copy" dir="auto">${shownText(item.copy_text)}</div>`
       }
     </div>
   </article>`;
@@ -53,20 +52,28 @@ function actionButton(
   path: string,
 ): TemplateResult {
   const { context } = scope;
-  const acting = scope.mark(item.id)?.acting;
-  const isActing = acting?.path === path && acting.loading !== "none";
-  const off = acting !== undefined && (isActing || acting.loading === "container");
-  const disabled = off || face.disabled || !isPossible(action, context.conversation.busy);
+  const isActing = (): boolean => actingIn(scope, item).some((a) => a.path === path && a.loading !== "none");
+  const isOff = (): boolean =>
+    face.disabled === true ||
+    isActing() ||
+    actingIn(scope, item).some(({ loading }) => loading === "container") ||
+    !isPossible(action, context.conversation.busy);
   return html`<button
     type="button"
-    class=${isActing && action.loading === "self" ? `${face.className} widget-acting` : face.className}
-    aria-disabled=${disabled ? "true" : nothing}
-    aria-busy=${isActing ? "true" : nothing}
+    class=${isActing() && action.loading === "self" ? `${face.className} widget-acting` : face.className}
+    aria-disabled=${isOff() ? "true" : nothing}
+    aria-busy=${isActing() ? "true" : nothing}
     @click=${async () => {
-      if (disabled) return;
-      scope.setMark(item.id, { acting: { path, loading: action.loading } });
+      // Asked again: the second press may come before the first is drawn.
+      if (isOff()) return;
+      const acting = { path, loading: action.loading };
+      scope.setMark(item.id, { acting: [...actingIn(scope, item), acting] });
       await runAction(context, item, action);
-      scope.setMark(item.id, { acting: undefined });
+      scope.setMark(item.id, { acting: actingIn(scope, item).filter((other) => other !== acting) });
     }}
   >${face.content ?? face.label}</button>`;
+}
+
+function actingIn(scope: Scope, { id }: WidgetItem): readonly Acting[] {
+  return scope.mark(id)?.acting ?? [];
 }
