@@ -19,6 +19,16 @@ UI: dict[str, Any] = json.loads((ROOT / "ui" / "package.json").read_text("utf-8"
 LOCK: dict[str, Any] = json.loads((ROOT / "ui" / "package-lock.json").read_text("utf-8"))
 PAGE = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
 
+OTHERS: list[dict[str, Any]] = [
+    json.loads((ROOT / folder / "package.json").read_text("utf-8"))
+    for folder in ("tests/react", "tests/node", "bench/component")
+]
+NPM: set[str] = {
+    name
+    for manifest in (UI, *OTHERS)
+    for name in manifest.get("dependencies", {}) | manifest.get("devDependencies", {})
+}
+
 ASKED_FOR: dict[str, list[str]] = {
     "Runtime": PROJECT["project"]["dependencies"],
     **{f"Extra `{name}`": asked for name, asked in PROJECT["project"]["optional-dependencies"].items()},
@@ -26,6 +36,9 @@ ASKED_FOR: dict[str, list[str]] = {
     "Build": PROJECT["build-system"]["requires"],
     "Chat element": list(UI["dependencies"]),
     "Chat element, development": list(UI["devDependencies"]),
+    "Tests and benchmarks, from npm": [
+        name for manifest in OTHERS for name in manifest["dependencies"] | manifest.get("devDependencies", {})
+    ],
 }
 """Requirements by the heading under which the page lists them."""
 
@@ -41,7 +54,7 @@ def listed() -> dict[str, list[list[str]]]:
 
 def name_of(requirement: str) -> str:
     """`pytest>=8.3; …` is `pytest`; npm's names are whole."""
-    if requirement in UI["dependencies"] | UI["devDependencies"]:
+    if requirement in NPM:
         return requirement
     match = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert match is not None, requirement

@@ -20,6 +20,7 @@ from tests.harness.chatpage import ChatPage
 from tests.harness.pages import Pages, strict
 from tests.harness.server import ThreadServer, serving
 from tests.ui.reference import Reference, reference
+from tests.ui.scripted import Scripted, scripted
 
 SCRIPT = "/deployments/chatkit/chatkit.js"
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -143,4 +144,24 @@ def custom(stage: Stage, peer_pages: Pages, peer: Reference) -> Iterator[Opener]
     """Opens pages of the reference server; the options of a test say `api: { url: "/chatkit", … }`."""
     peer.forget()
     with opening(replace(stage, pages=peer_pages, origin=peer.url)) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="module")
+def script_pages(stage: Stage) -> Pages:
+    """Pages whose server is a script."""
+    return Pages(stage.pages.script)
+
+
+@pytest.fixture(scope="module")
+def script(script_pages: Pages) -> Iterator[Scripted]:
+    """A server that says what the test says."""
+    with scripted(script_pages) as server:
+        yield server
+
+
+@pytest.fixture
+def scene(stage: Stage, script_pages: Pages, script: Scripted) -> Iterator[Opener]:
+    """Opens pages in front of that server."""
+    with opening(replace(stage, pages=script_pages, origin=script.url)) as opener:
         yield opener

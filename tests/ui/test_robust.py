@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ import pytest
 
 from tests.harness.chatpage import ChatPage, expect, text_of
 from tests.harness.client import Chat
-from tests.harness.pages import Pages
 from tests.harness.proxy import Proxy, proxied
 from tests.harness.server import ProcessServer
-from tests.ui.conftest import Opener, Stage, opening
-from tests.ui.scripted import Scripted, done, said, scripted
+from tests.ui.conftest import Opener, Stage
+from tests.ui.scripted import Scripted, done, said
 
 pytestmark = pytest.mark.slow
 
@@ -208,23 +206,6 @@ def test_leaving_a_thread_while_it_answers_and_coming_back(chat: Opener) -> None
 
 
 # --- events that no proper server sends ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def script_pages(stage: Stage) -> Pages:
-    return Pages(stage.pages.script)
-
-
-@pytest.fixture(scope="module")
-def script(script_pages: Pages) -> Iterator[Scripted]:
-    with scripted(script_pages) as server:
-        yield server
-
-
-@pytest.fixture
-def scene(stage: Stage, script_pages: Pages, script: Scripted) -> Iterator[Opener]:
-    with opening(replace(stage, pages=script_pages, origin=script.url)) as opener:
-        yield opener
 
 
 STRANGE: dict[str, list[dict[str, Any] | bytes]] = {

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.harness.chatpage import ChatPage, expect
 from tests.harness.pages import Pages
-from tests.ui.conftest import Opener, Stage, opening
-from tests.ui.scripted import Scripted, done, said, scripted
+from tests.ui.conftest import Opener
+from tests.ui.scripted import Scripted, done, said
 
 pytestmark = pytest.mark.slow
 
 CUSTOM = "{ api: { url: '/chatkit', domainKey: 'x' } }"
-
-
-@pytest.fixture(scope="module")
-def script_pages(stage: Stage) -> Pages:
-    return Pages(stage.pages.script)
-
-
-@pytest.fixture(scope="module")
-def script(script_pages: Pages) -> Iterator[Scripted]:
-    with scripted(script_pages) as server:
-        yield server
-
-
-@pytest.fixture
-def scene(stage: Stage, script_pages: Pages, script: Scripted) -> Iterator[Opener]:
-    with opening(replace(stage, pages=script_pages, origin=script.url)) as opener:
-        yield opener
 
 
 def image(address: str, progress: float) -> dict[str, Any]:
