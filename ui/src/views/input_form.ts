@@ -114,7 +114,7 @@ export class StructuredInputForm {
       if (!input.multiple) this.#change(input, { chosen: [chosen], own: "" });
       else
         this.#change(input, {
-          chosen: [...answer.chosen.filter((each) => each !== chosen), ...(checked ? [chosen] : [])],
+          chosen: [...this.#answer(input).chosen.filter((each) => each !== chosen), ...(checked ? [chosen] : [])],
         });
     };
     const write = (own: string) => this.#change(input, input.multiple ? { own } : { own, chosen: [] });
