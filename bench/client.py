@@ -146,10 +146,15 @@ class Target:
         reply = await connection.start(self.session_request(user))
         return str(reply.json()["client_secret"])
 
-    def turn_request(self, token: str, text: str) -> bytes:
+    def turn_request(self, token: str, text: str, thread: str = "") -> bytes:
+        """A message that begins a thread, or one in the thread with this id."""
         content = [{"type": "input_text", "text": text}]
-        message = {"content": content, "attachments": [], "inference_options": {}}
-        return self.request("POST", self.path, {"type": "threads.create", "params": {"input": message}}, token)
+        params: dict[str, object] = {"input": {"content": content, "attachments": [], "inference_options": {}}}
+        operation = "threads.create"
+        if thread:
+            operation = "threads.add_user_message"
+            params["thread_id"] = thread
+        return self.request("POST", self.path, {"type": operation, "params": params}, token)
 
 
 FRAME = re.compile(rb"(?:^|\n)(?:id: [^\n]*?(\d+)\n)?data: ([^\n]*)\n(?=\n)")
@@ -174,8 +179,10 @@ class TurnShape:
     size: int
 
 
-def whole_turn(reply: Reply, text: str) -> TurnShape:
-    """The shape of a reply that is a turn with the answer `text`; `ReplyError` says what is missing otherwise.
+def whole_turn(reply: Reply, text: str, first: bool = True) -> TurnShape:
+    """The shape of a reply that is a turn, a thread's `first`, with the answer `text`.
+
+    `ReplyError` says what is missing otherwise.
 
     Deltas may be merged, their text may not be lost, doubled or out of order; frame ids, where there are any, rise.
     """
@@ -204,7 +211,7 @@ def whole_turn(reply: Reply, text: str) -> TurnShape:
                 kinds.append("thread")
             case "error":
                 raise ReplyError(f"error frame: {event}")
-    if kinds != ["thread", "user_message", "assistant_message"]:
+    if kinds != ["thread"] * first + ["user_message", "assistant_message"]:
         raise ReplyError(f"the turn's items were {kinds}: {body[-300:]!r}")
     if (got := "".join(streamed)) != text:
         raise ReplyError(f"{len(got)} characters of streamed text where {len(text)} were expected")

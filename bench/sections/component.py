@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, Route
 from rich.table import Table
@@ -16,10 +14,11 @@ from tests.harness.browser import chromium
 from tests.harness.node import npm
 
 from bench import load
-from bench.client import Connection, Target
+from bench.client import Connection, Target, frames, whole_turn
 from bench.load import percentile
 from bench.run import Bench
 from bench.servers import ROOT, with_workflow
+from bench.turn import ANSWER
 
 HERE = ROOT / "bench" / "component"
 COMPONENT = ROOT / "src" / "chatdock" / "web" / "component"
@@ -148,15 +147,9 @@ async def _fill(target: Target, turns: int) -> tuple[str, str, str]:
     text = ""
     for number in range(turns):
         text = f"Question number {number}"
-        content: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
-        params: dict[str, Any] = {"input": {"content": content, "attachments": [], "inference_options": {}}}
-        operation = "threads.add_user_message" if thread else "threads.create"
-        if thread:
-            params["thread_id"] = thread
-        body = {"type": operation, "params": params}
-        reply = await connection.start(target.request("POST", target.path, body, secret))
+        reply = await connection.start(target.turn_request(secret, text, thread))
+        whole_turn(reply, ANSWER, first=not thread)
         if not thread:
-            first = next(line for line in reply.body.split(b"\n") if line.startswith(b"data: "))
-            thread = json.loads(first.removeprefix(b"data: "))["thread"]["id"]
+            thread = next(event["thread"]["id"] for _, event in frames(reply.body) if event["type"] == "thread.created")
     connection.close()
     return secret, thread, text

@@ -386,7 +386,9 @@ export class Composer {
       // Browsers take an empty text for one from left to right; it has the page's direction.
       dir: this.#editor.draft.text === "" ? null : "auto",
     };
+    // This is at every drawing, and an attribute that is set, to the same too, makes the browser look at the field again.
     for (const [name, value] of Object.entries(attributes)) {
+      if (value === element.getAttribute(name)) continue;
       if (value === null) element.removeAttribute(name);
       else element.setAttribute(name, value);
     }
