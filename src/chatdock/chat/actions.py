@@ -63,7 +63,7 @@ class Actions:
         )
         before = turn.thread.model_dump_json()
         try:
-            async with asyncio.timeout(self._settings.run_time_limit):
+            async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 item = await workflow.on_sync_action(turn)
             changes = [*thread_changes(before, turn.thread), *state_change(turn)]
             if item is not None:
@@ -99,7 +99,7 @@ class Actions:
         except ValueError:
             raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
         try:
-            async with asyncio.timeout(self._settings.run_time_limit):
+            async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 heard = await workflow.on_transcribe(AudioInput(data=audio, mime_type=params.mime_type))
             result = heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard)
             return frames.dump(result)

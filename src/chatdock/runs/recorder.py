@@ -21,6 +21,7 @@ from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs, threads
+from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Recorder:
         turn: Turn,
         *,
         fence: int,
+        output_limit: int,
         on_answer: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -73,6 +75,7 @@ class Recorder:
         self._payloads: list[bytes] = []
         self._changes: list[Op[Any]] = []
         self._pending_bytes = 0
+        self._output_limit = self._output_left = output_limit
         self._deltas: list[str] = []
         self._delta_item, self._delta_index = "", 0
         self._text: list[str] = []
@@ -95,6 +98,7 @@ class Recorder:
 
     def text(self, text: str) -> None:
         """Assistant text: opens a message, or continues the open one."""
+        text = text[: self._output_left]
         if not text:
             return
         if self._text_item is None:
@@ -104,7 +108,7 @@ class Recorder:
             self._text_item = item
             self._open.add(item.id)
             self._emit(frames.item_event("thread.item.added", frames.dump(item)))
-            self._emit(_part_event(item.id, "added", types.AssistantMessageContent(text="")))
+            self._emit(frames.part_event(item.id, "added", types.AssistantMessageContent(text="")))
             self._answer()
         self._text.append(text)
         self._delta(self._text_item.id, 0, text)
@@ -145,7 +149,7 @@ class Recorder:
                 return
         if type(update) is types.AssistantMessageContentPartTextDelta:
             if update.delta:
-                self._delta(item_id, update.content_index, update.delta)
+                self._delta(item_id, update.content_index, update.delta[: self._output_left])
             return
         if item_id != event.item_id:
             event = event.model_copy(update={"item_id": item_id})
@@ -159,7 +163,7 @@ class Recorder:
         self._text_item = None
         content = types.AssistantMessageContent(text=frames.clean("".join(self._text)))
         self._text.clear()
-        self._emit(_part_event(item.id, "done", content))
+        self._emit(frames.part_event(item.id, "done", content))
         self._stored("thread.item.done", item.model_copy(update={"content": [content]}))
 
     def error(self, message: str | None = None, *, allow_retry: bool) -> None:
@@ -189,12 +193,14 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be stored that the workflow has to wait for it."""
+        """Whether the workflow has to wait: so much is not stored yet, or its limit is reached."""
         many = len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
-        return many or self._pending_bytes >= MAX_PENDING_BYTES
+        return many or self._pending_bytes >= MAX_PENDING_BYTES or self._output_left <= 0
 
     async def room(self) -> None:
-        """Wait until what is pending has been stored."""
+        """Wait until what is pending has been stored; `LimitReached` when the run may emit no more."""
+        if self._output_left <= 0:
+            raise LimitReached("output", f"The answer reached the limit of {self._output_limit:,} bytes.")
         self._begin_flush()
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
@@ -256,7 +262,7 @@ class Recorder:
         if self._deltas:
             self._merge_deltas()
         self._payloads.append(payload)
-        self._pending_bytes += len(payload)
+        self._grow(len(payload))
         self._schedule()
 
     def _emit_error(self, payload: bytes) -> None:
@@ -273,9 +279,13 @@ class Recorder:
             self._merge_deltas()
             self._delta_item, self._delta_index = item_id, content_index
         self._deltas.append(delta)
-        self._pending_bytes += len(delta)
+        self._grow(len(delta))
         if not self._scheduled:
             self._schedule()
+
+    def _grow(self, size: int) -> None:
+        self._pending_bytes += size
+        self._output_left = max(0, self._output_left - size)
 
     def _merge_deltas(self) -> None:
         if self._deltas:
@@ -367,6 +377,7 @@ class Recorder:
         self._open.discard(item.id)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
+            self._grow(len(data))
         else:
             self._emit(frames.item_event(kind, data))
             self._answer()
@@ -432,10 +443,3 @@ def finish_drafts(snapshot: Snapshot, thread_id: str) -> list[tuple[bytes, Op[An
         else:
             finished.append((frames.removed(draft["id"]), None))
     return finished
-
-
-def _part_event(item_id: str, change: str, content: types.AssistantMessageContent) -> bytes:
-    return (
-        b'{"type":"thread.item.updated","item_id":%b,"update":{"type":"assistant_message.content_part.%b",'
-        b'"content_index":0,"content":%b}}' % (orjson.dumps(item_id), change.encode(), frames.dump(content))
-    )

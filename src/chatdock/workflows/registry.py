@@ -13,17 +13,24 @@ from chatdock.workflows.workflow import Workflow, WorkflowError
 _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=None)
 
 
-def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
+def workflow(
+    workflow_id: str, *, version: str | None = None, allow_cancel: bool = True, time_limit: float | None = None
+) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no
-    stop button. The newest registration of an id answers sessions that name no version.
+    stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the wall time
+    that one of its runs may take, in seconds, in place of the server's.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
+    if time_limit is not None and time_limit <= 0:
+        raise WorkflowError(f"the time_limit of workflow {workflow_id!r} must be above 0 seconds, not {time_limit}")
 
     def register(target: Any) -> Workflow:
-        made = Workflow(workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel)
+        made = Workflow(
+            workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel, time_limit=time_limit
+        )
         collected = _collected.get()
         if collected is not None:
             collected.append(made)

@@ -48,11 +48,20 @@ class Workflow:
     decorator. Without a titler a thread is named after its first message.
     """
 
-    def __init__(self, workflow_id: str, adapter: Adapter, *, version: str | None, allow_cancel: bool) -> None:
+    def __init__(
+        self,
+        workflow_id: str,
+        adapter: Adapter,
+        *,
+        version: str | None,
+        allow_cancel: bool,
+        time_limit: float | None = None,
+    ) -> None:
         self.id = workflow_id
         self.version = version
         self.adapter = adapter
         self.allow_cancel = allow_cancel
+        self.time_limit = time_limit
         self.respond: Respond = adapter.respond
         self.on_action: Respond | None = None
         self.on_sync_action: SyncAction | None = None
