@@ -16,6 +16,7 @@ from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn, thread_from_row
+from chatdock.workflows.registry import not_here
 
 if TYPE_CHECKING:
     from chatkit.types import InputTranscribeParams, WidgetItem
@@ -112,7 +113,6 @@ class Actions:
         workflow = self._registry.find(session.workflow_id, session.workflow_version)
         if workflow is None:
             raise InvalidRequest(
-                f"Workflow '{session.workflow_id}' has no version '{session.workflow_version}' on this server.",
-                code="unknown_workflow_version",
+                not_here(session.workflow_id, session.workflow_version), code="unknown_workflow_version"
             )
         return workflow

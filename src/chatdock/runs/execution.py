@@ -16,6 +16,7 @@ from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.registry import not_here
 from chatdock.workflows.titles import clean
 from chatdock.workflows.workflow import WorkflowError
 
@@ -172,9 +173,7 @@ class Execution:
     async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
         """Emit all that the workflow yields; returns the outcome and what the operator should know."""
         if workflow is None:
-            missing = (
-                f"Workflow '{self._work.workflow_id}' has no version '{self._work.workflow_version}' on this server."
-            )
+            missing = not_here(self._work.workflow_id, self._work.workflow_version)
             recorder.error(missing, allow_retry=False)
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond

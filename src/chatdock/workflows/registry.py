@@ -33,6 +33,8 @@ def workflow(
         )
         collected = _collected.get()
         if collected is not None:
+            if any((other.id, other.version) == (made.id, made.version) for other in collected):
+                raise registered_twice(made)  # here the author's line is known
             collected.append(made)
         return made
 
@@ -50,6 +52,19 @@ def collecting() -> Iterator[list[Workflow]]:
         _collected.reset(token)
 
 
+def registered_twice(entry: Workflow) -> WorkflowError:
+    """The error of a second workflow with an id and version."""
+    named = f"version {entry.version!r}" if entry.version else "no version"
+    return WorkflowError(f"two workflows are registered as {entry.id!r} with {named}")
+
+
+def not_here(workflow_id: str, version: str | None) -> str:
+    """The sentence for who asks for a workflow that `find` does not."""
+    if version is None:
+        return f"Workflow '{workflow_id}' is not on this server."
+    return f"Workflow '{workflow_id}' has no version '{version}' on this server."
+
+
 class Registry:
     """Every workflow of a server, by id and version."""
 
@@ -58,8 +73,7 @@ class Registry:
         for entry in workflows:
             versions = self._versions.setdefault(entry.id, {})
             if entry.version in versions:
-                named = f"version {entry.version!r}" if entry.version else "no version"
-                raise WorkflowError(f"two workflows are registered as {entry.id!r} with {named}")
+                raise registered_twice(entry)
             versions[entry.version] = entry
 
     def __contains__(self, workflow_id: object) -> bool:
