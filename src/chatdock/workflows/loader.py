@@ -107,5 +107,5 @@ def _reason(error: BaseException, location: str) -> str:
 def _foreign(filename: str) -> bool:
     """Whether a file is Python's, an installed package's, or ours."""
     ours = Path(__file__).parents[1]
-    installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    installed = (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     return any(Path(filename).is_relative_to(folder) for folder in (ours, *installed))
