@@ -74,8 +74,8 @@ class Recorder:
         self._sequence = live.last
         self._payloads: list[bytes] = []
         self._changes: list[Op[Any]] = []
-        self._pending_bytes = 0
-        self._output_limit = self._output_left = output_limit
+        self._output_limit = self._left = output_limit
+        self._full_at = max(0, output_limit - MAX_PENDING_BYTES)
         self._deltas: list[str] = []
         self._delta_item, self._delta_index = "", 0
         self._text: list[str] = []
@@ -98,7 +98,8 @@ class Recorder:
 
     def text(self, text: str) -> None:
         """Assistant text: opens a message, or continues the open one."""
-        text = text[: self._output_left]
+        if len(text) > self._left:
+            text = text[: max(0, self._left)]
         if not text:
             return
         if self._text_item is None:
@@ -148,8 +149,9 @@ class Recorder:
             if item_id in self._hidden:
                 return
         if type(update) is types.AssistantMessageContentPartTextDelta:
-            if update.delta:
-                self._delta(item_id, update.content_index, update.delta[: self._output_left])
+            delta = update.delta if len(update.delta) <= self._left else update.delta[: max(0, self._left)]
+            if delta:
+                self._delta(item_id, update.content_index, delta)
             return
         if item_id != event.item_id:
             event = event.model_copy(update={"item_id": item_id})
@@ -195,11 +197,11 @@ class Recorder:
     def full(self) -> bool:
         """Whether the workflow has to wait: so much is not stored yet, or its limit is reached."""
         many = len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
-        return many or self._pending_bytes >= MAX_PENDING_BYTES or self._output_left <= 0
+        return many or self._left <= self._full_at
 
     async def room(self) -> None:
         """Wait until what is pending has been stored; `LimitReached` when the run may emit no more."""
-        if self._output_left <= 0:
+        if self._left <= 0:
             raise LimitReached("output", f"The answer reached the limit of {self._output_limit:,} bytes.")
         self._begin_flush()
         if self._flushing is not None:
@@ -262,7 +264,7 @@ class Recorder:
         if self._deltas:
             self._merge_deltas()
         self._payloads.append(payload)
-        self._grow(len(payload))
+        self._left -= len(payload)
         self._schedule()
 
     def _emit_error(self, payload: bytes) -> None:
@@ -279,13 +281,9 @@ class Recorder:
             self._merge_deltas()
             self._delta_item, self._delta_index = item_id, content_index
         self._deltas.append(delta)
-        self._grow(len(delta))
+        self._left -= len(delta)
         if not self._scheduled:
             self._schedule()
-
-    def _grow(self, size: int) -> None:
-        self._pending_bytes += size
-        self._output_left = max(0, self._output_left - size)
 
     def _merge_deltas(self) -> None:
         if self._deltas:
@@ -350,7 +348,7 @@ class Recorder:
         data = b"".join([frames.frame(run_id, first + n, payload) for n, payload in enumerate(self._payloads)])
         self._sequence += len(self._payloads)
         self._payloads.clear()
-        self._pending_bytes = 0
+        self._full_at = max(0, self._left - MAX_PENDING_BYTES)
         changes, self._changes = self._changes, []
         return first, self._sequence, data, changes
 
@@ -377,7 +375,7 @@ class Recorder:
         self._open.discard(item.id)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
-            self._grow(len(data))
+            self._left -= len(data)
         else:
             self._emit(frames.item_event(kind, data))
             self._answer()
