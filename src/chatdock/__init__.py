@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn
-    from chatdock.workflows.workflow import Workflow
+    from chatdock.workflows.workflow import Emitted, Workflow
 
-__all__ = ["Turn", "Workflow", "__version__", "workflow"]
+__all__ = ["Emitted", "Turn", "Workflow", "__version__", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Emitted": "chatdock.workflows.workflow",
     "Turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",
     "workflow": "chatdock.workflows.registry",

@@ -57,6 +57,13 @@ async def endless(turn: Turn) -> AsyncIterator[str]:
         yield "on and on "
 
 
+@workflow("wf_emitting")
+async def emitting(turn: Turn) -> AsyncIterator[str]:
+    while turn.text:
+        await turn.emit("on and on ")
+    yield "never"
+
+
 @workflow("wf_one_piece")
 async def one_piece(turn: Turn) -> AsyncIterator[str]:
     yield "x" * OUTPUT * 10
@@ -107,9 +114,9 @@ async def patient(turn: Turn) -> AsyncIterator[str]:
     yield "there it is"
 
 
-@pytest.mark.parametrize("name", ["wf_endless", "wf_one_piece"])
+@pytest.mark.parametrize("name", ["wf_endless", "wf_emitting", "wf_one_piece"])
 def test_text_is_cut_off_at_the_output_limit_and_kept_up_to_there(tmp_path: Path, name: str) -> None:
-    with serving(tmp_path, [endless, one_piece], run_output_limit=OUTPUT) as server:
+    with serving(tmp_path, [endless, emitting, one_piece], run_output_limit=OUTPUT) as server:
         chat = server.backend.chat(workflow=name)
         turn = chat.create()
         assert over(turn) == "The answer reached the limit of 4,096 bytes."
