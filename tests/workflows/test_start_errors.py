@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,6 +184,20 @@ def test_what_is_wrong_with_a_target_is_said_in_one_line_with_file_and_line(fold
         load(target)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
+
+
+def test_an_installed_package_as_a_target_is_told_with_its_file_and_line_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(folder))
+    (folder / "installed").mkdir()
+    (folder / "installed" / "__init__.py").write_text("")
+    (folder / "installed" / "flows.py").write_text("from installed import other\n")
+    (folder / "installed" / "other.py").write_text("\n1 / 0\n")
+    with pytest.raises(
+        WorkflowError, match=rf"^installed\.flows cannot be loaded: {folder}/installed/other\.py:2: Zero"
+    ):
+        load("installed.flows")
 
 
 @pytest.mark.slow

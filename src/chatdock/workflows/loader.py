@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import sysconfig
 import traceback
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,12 @@ def _import_module(name: str) -> ModuleType:
 
 def _explained(error: BaseException, location: str) -> str:
     """One line: where in the author's own code, and why."""
+    loading = {__file__, importlib.__file__}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    places = [f"{frame.filename}:{frame.lineno}" for frame in frames if not _foreign(frame.filename)]
+    frames = [*dropwhile(lambda frame: frame.filename in loading, frames)]
+    home = Path(frames[0].filename).parent if frames else Path()  # an installed package can be a target too
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home) or not _foreign(frame.filename)]
+    places = [f"{frame.filename}:{frame.lineno}" for frame in own]
     if isinstance(error, SyntaxError) and error.filename:
         places.append(f"{error.filename}:{error.lineno}" if error.lineno else error.filename)
     reason = " ".join(_reason(error, location).split())
