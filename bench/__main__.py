@@ -22,9 +22,10 @@ from bench import servers
 from bench.client import ReplyError
 from bench.process import raise_open_files
 from bench.run import Bench
-from bench.sections import client, component, idle, paced, sessions, threads, turns
+from bench.sections import client, component, idle, paced, sessions, start, threads, turns
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {
+    "start": start.run,
     "client": client.run,
     "turns": turns.run,
     "paced": paced.run,

@@ -52,10 +52,12 @@ def replay(directory: Path) -> Iterator[Target]:
 
 @contextmanager
 def chatdock(directory: Path, database: Path | None = None) -> Iterator[Target]:
-    """Chatdock with its default settings on a new SQLite file in `directory`, or on the one given."""
+    """Chatdock on a new SQLite file in `directory`, or on the one given; its default settings, but for as many streams
+    at once as are measured."""
     port = free_port()
+    settings = {"CHATDOCK_API_KEYS": API_KEY, "CHATDOCK_PROJECT_RUN_LIMIT": "100000"}
     command = chatdock_command(port, database or directory / f"chatdock-{port}.db")
-    with _running(command, port, directory / "chatdock.log", {"CHATDOCK_API_KEYS": API_KEY}) as pid:
+    with _running(command, port, directory / "chatdock.log", settings) as pid:
         yield Target(url=f"http://127.0.0.1:{port}", api_key=API_KEY, pid=pid)
 
 

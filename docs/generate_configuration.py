@@ -88,6 +88,9 @@ but does not start without one either, because `wf_demo` does.
 
 `--database-url` takes precedence over `CHATDOCK_DATABASE_URL`.
 
+`--reload` needs the extra `reload` (`pip install 'chatdock[reload]'`) and a TARGET, and is for development; see
+[workflows](workflows.md#while-you-write). With it, `CHATDOCK_DRAIN_TIMEOUT` is at most 1.
+
 ## Other commands
 
 """

@@ -13,6 +13,7 @@ from chatdock import __version__
 from chatdock.settings import Settings
 
 if TYPE_CHECKING:
+    from chatdock.launch import Launch
     from chatdock.storage.database import Database
 
 T = TypeVar("T")
@@ -58,6 +59,9 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.")] = 8000,
     database_url: DatabaseUrl = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve a chat page at / with anonymous sessions.")] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="For development: restart when a Python file of a target's folder changes.")
+    ] = False,
 ) -> None:
     """Serve workflows. Without a TARGET: wf_demo, which a model answers, and wf_showcase, which needs none."""
     import gc
@@ -68,54 +72,31 @@ def serve(
 
     configure()
     settings = _settings(database_url)
-    from chatdock.app import create_app
-    from chatdock.model.errors import ModelError
-    from chatdock.server import listen
-    from chatdock.server import serve as run_server
-    from chatdock.storage.connect import prepare_database
-    from chatdock.storage.database import UnusableDatabase
-    from chatdock.web.manifest import PATH, NotBuilt, read_manifest
-    from chatdock.workflows.workflow import WorkflowError
+    from chatdock.launch import CANNOT_START, Launch
 
+    launch = Launch(tuple(targets or ()), host, port, demo, settings)
     try:
-        prepare_database(settings.database_url)
-        if targets:
-            from chatdock.workflows.loader import load
-
-            workflows = [entry for target in targets for entry in load(target)]
+        if reload:
+            _serve_and_reload(launch)
         else:
-            from chatdock.workflows.builtin import builtin_workflows
+            from chatdock.server import listen
 
-            workflows = builtin_workflows()
-        model = None
-        if any(entry.needs_model for entry in workflows):
-            from chatdock.model.endpoint import resolve_endpoint
-
-            try:
-                model = resolve_endpoint()
-            except ModelError as error:
-                if targets:
-                    raise
-                typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
-                workflows = [entry for entry in workflows if not entry.needs_model]
-        served = create_app(settings, workflows, demo=demo, model=model)
-        listener = listen(host, port, settings)
-        port = listener.getsockname()[1]
-        names = ", ".join(dict.fromkeys(entry.id for entry in workflows))
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{port}"
-        typer.echo(f"Chatdock {__version__} serves {names} at {url}")
-        try:
-            read_manifest()
-            typer.echo(f"The script for your pages: {url}{PATH}chatkit.js")
-        except NotBuilt as error:
-            typer.echo(f"chatdock: {error}", err=True)
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 20)  # a turn makes thousands of short-lived objects and next to no garbage
-        gc.enable()
-        run_server(served, settings, listener, host, port)
-    except (WorkflowError, ModelError, UnusableDatabase, OSError) as error:
+            loaded = launch.load()
+            loaded.serve(listen(host, port, settings))
+    except CANNOT_START as error:
         _fail(str(error))
+
+
+def _serve_and_reload(launch: Launch) -> None:
+    from importlib.util import find_spec
+
+    if not launch.targets:
+        _fail("--reload watches the folders of its targets; name one")
+    if find_spec("watchfiles") is None:
+        _fail("--reload needs the package watchfiles; run: pip install 'chatdock[reload]'")
+    from chatdock.reload import serve_and_reload
+
+    serve_and_reload(launch)
 
 
 @app.command()

@@ -14,6 +14,12 @@ class Metrics:
         self.runs_ended = Counter(
             "chatdock_runs_ended", "Runs that ended, by outcome.", ["outcome"], registry=self.registry
         )
+        self.limits_reached = Counter(
+            "chatdock_limits_reached",
+            "Runs that a limit ended (time, output, tool_calls, model_calls) or refused (user_runs, project_runs).",
+            ["limit"],
+            registry=self.registry,
+        )
         self.sessions_created = Counter("chatdock_sessions_created", "Sessions created.", registry=self.registry)
         self.requests = Counter(
             "chatdock_requests", "Requests answered, by status.", ["status"], registry=self.registry

@@ -51,7 +51,24 @@ class Settings(BaseSettings):
     session_requests_per_minute: int = Field(
         default=10, ge=1, description="`max_requests_per_1_minute` of a session that names none."
     )
-    run_time_limit: float = Field(default=600, gt=0, description="Wall time that one run may take, in seconds.")
+    run_time_limit: float = Field(
+        default=600,
+        gt=0,
+        description="Wall time that one run may take, in seconds, unless its workflow has a `time_limit` of its own.",
+    )
+    run_output_limit: int = Field(
+        default=16_777_216,
+        ge=1024,
+        description="How much one run may emit, in bytes of its events. The end of a message repeats its text, and "
+        "pictures may travel inside their items.",
+    )
+    run_tool_call_limit: int = Field(default=100, ge=1, description="How many tools one run may call.")
+    user_run_limit: int = Field(
+        default=10,
+        ge=1,
+        description="How many runs of one user may be unfinished at once, those that wait included; the next gets 429.",
+    )
+    project_run_limit: int = Field(default=1000, ge=1, description="The same for all users of a project together.")
     run_retention: float = Field(
         default=600,
         ge=0,

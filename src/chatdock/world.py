@@ -51,7 +51,7 @@ class World:
             keys=KeyRing(database, settings.api_keys),
             sessions=Sessions(database, registry, settings),
             threads=Threads(database, engine),
-            turns=Turns(database, engine, run_log, registry, settings),
+            turns=Turns(database, engine, run_log, registry, settings, metrics),
             actions=Actions(database, registry, settings),
         )
         await engine.start()

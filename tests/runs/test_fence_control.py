@@ -86,8 +86,8 @@ async def _begin(tx: Tx, run_id: str, thread_id: str) -> None:
         status_reason=None, allowed_image_domains=None, metadata="{}", state="{}", next_position=1,
     )  # fmt: skip
     await runs.add(
-        tx, id=run_id, thread_id=thread_id, session_id="s", input="{}", status="running", owner="first", fence=1,
-        lease=10, last_sequence=1, created_at=now,
+        tx, id=run_id, thread_id=thread_id, project_id="p", user_id="u", session_id="s", input="{}", status="running",
+        owner="first", fence=1, lease=10, last_sequence=1, created_at=now,
     )  # fmt: skip
     await runs.add_frames(tx, run_id, 1, 1, frames.frame(run_id, 1, b'{"type":"notice"}'))
 

@@ -155,3 +155,21 @@ def _with_workflow(command: tuple[str, ...], database: Path) -> list[str]:
     target = database.with_suffix(".py")
     target.write_text("from chatdock import workflow\n@workflow('wf_test')\nasync def a(turn):\n    yield 'x'\n")
     return [command[0], str(target), *command[1:]]
+
+
+def test_runs_of_an_older_database_learn_whose_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    command.upgrade(config(path), "0001")
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "INSERT INTO thread (id, project_id, user_id, session_id, created_at, status, metadata, state, next_position) "
+        "VALUES ('t', 'default', 'user_1', 's', 1, 'active', '{}', '{}', 1)"
+    )
+    connection.execute(
+        "INSERT INTO run (id, thread_id, session_id, input, status, fence, last_sequence, cancel_requested, "
+        "created_at) VALUES ('r', 't', 's', '{}', 'queued', 0, 1, 0, 1)"
+    )
+    connection.commit()
+    command.upgrade(config(path), "head")
+    assert connection.execute("SELECT project_id, user_id FROM run").fetchall() == [("default", "user_1")]
+    connection.close()

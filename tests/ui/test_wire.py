@@ -138,6 +138,7 @@ async def stream(line: str) -> bytes:
         live,
         turn,
         fence=1,
+        output_limit=16_777_216,
         on_answer=lambda: None,
         on_failure=execution.lost,
     )

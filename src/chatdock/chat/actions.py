@@ -16,6 +16,7 @@ from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn, thread_from_row
+from chatdock.workflows.registry import not_here
 
 if TYPE_CHECKING:
     from chatkit.types import InputTranscribeParams, WidgetItem
@@ -63,7 +64,7 @@ class Actions:
         )
         before = turn.thread.model_dump_json()
         try:
-            async with asyncio.timeout(self._settings.run_time_limit):
+            async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 item = await workflow.on_sync_action(turn)
             changes = [*thread_changes(before, turn.thread), *state_change(turn)]
             if item is not None:
@@ -99,7 +100,7 @@ class Actions:
         except ValueError:
             raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
         try:
-            async with asyncio.timeout(self._settings.run_time_limit):
+            async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 heard = await workflow.on_transcribe(AudioInput(data=audio, mime_type=params.mime_type))
             result = heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard)
             return frames.dump(result)
@@ -112,7 +113,6 @@ class Actions:
         workflow = self._registry.find(session.workflow_id, session.workflow_version)
         if workflow is None:
             raise InvalidRequest(
-                f"Workflow '{session.workflow_id}' has no version '{session.workflow_version}' on this server.",
-                code="unknown_workflow_version",
+                not_here(session.workflow_id, session.workflow_version), code="unknown_workflow_version"
             )
         return workflow

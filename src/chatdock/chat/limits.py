@@ -1,6 +1,7 @@
-"""A session's request limit: a moving window of one minute, kept by each process.
+"""How often a session may ask, and how many runs may be unfinished at once.
 
-In memory and exact: a log of times per session, which holds at most as many entries as the limit allows.
+A session's requests are counted in a moving window of one minute by each process, in memory and exactly: a log of times
+per session, which holds at most as many entries as the limit allows. Runs are counted in the database.
 """
 
 from __future__ import annotations
@@ -11,13 +12,44 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from chatdock.errors import RateLimited
+from chatdock.storage import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chatdock.chat.sessions import Session
+    from chatdock.settings import Settings
+    from chatdock.storage.database import Tx
+
 WINDOW_SECONDS = 60.0
 READS_FACTOR = 10
 """Looking at threads and resuming counts against an allowance of its own, so much larger than the one for messages."""
+RUN_RETRY_SECONDS = 5
+"""When to come again after `TooManyRuns`; nobody knows when a run ends."""
+
+
+class TooManyRuns(RateLimited):
+    """A run more than may be unfinished at once."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message, code="too_many_runs", headers={"Retry-After": str(RUN_RETRY_SECONDS)})
+        self.limit = limit
+        """Which limit it was, for log and metrics: `user_runs` or `project_runs`."""
+
+
+async def refuse_when_full(tx: Tx, session: Session, settings: Settings) -> None:
+    """`TooManyRuns` when as many runs of the session's user, or of its project, are unfinished as may be."""
+    of_user, of_project = await runs.unfinished_counts(tx, session.project_id, session.user_id)
+    if of_user >= settings.user_run_limit:
+        raise TooManyRuns(
+            "user_runs",
+            f"{of_user} of your messages are being answered, and {settings.user_run_limit} is the limit. "
+            "Wait until one answer has ended, or stop one.",
+        )
+    if of_project >= settings.project_run_limit:
+        raise TooManyRuns(
+            "project_runs", "Too many messages are being answered at the moment. Please try again shortly."
+        )
 
 
 class RequestLimiter:

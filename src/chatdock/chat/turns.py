@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
+import structlog
 from chatkit import types
 
+from chatdock.chat.limits import TooManyRuns, refuse_when_full
 from chatdock.chat.threads import find, find_item
 from chatdock.errors import ApiError, Conflict, InvalidRequest, NotFound
 from chatdock.protocol import frames, ids
@@ -26,11 +28,14 @@ from chatdock.storage import idempotency, items, runs, threads
 
 if TYPE_CHECKING:
     from chatdock.chat.sessions import Session
+    from chatdock.metrics import Metrics
     from chatdock.runs.engine import Engine
     from chatdock.runs.log import Follower, RunLog
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
     from chatdock.workflows.registry import Registry
+
+log = structlog.get_logger("chatdock.chat")
 
 UPLOADS_DISABLED = "File uploads are disabled for this session."
 FIRST_FENCE = 1
@@ -92,13 +97,20 @@ class Turns:
     """Starts, resumes and cancels runs for the users of sessions."""
 
     def __init__(
-        self, database: Database, engine: Engine, run_log: RunLog, registry: Registry, settings: Settings
+        self,
+        database: Database,
+        engine: Engine,
+        run_log: RunLog,
+        registry: Registry,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
         self._database = database
         self._engine = engine
         self._log = run_log
         self._registry = registry
         self._settings = settings
+        self._metrics = metrics
 
     async def start(self, caller: Caller, operation: ops.RunOperation) -> Stream:
         """Accept an operation and follow the run that answers it.
@@ -112,7 +124,12 @@ class Turns:
         if isinstance(operation, ops.ThreadsCustomAction) and workflow is not None and workflow.on_action is None:
             raise no_actions(session.workflow_id)
         run_id = ids.run_id()
-        begun = await self._database.write(lambda tx: self._begin(tx, run_id, caller, operation, allow_cancel))
+        try:
+            begun = await self._database.write(lambda tx: self._begin(tx, run_id, caller, operation, allow_cancel))
+        except TooManyRuns as refused:
+            self._metrics.limits_reached.labels(refused.limit).inc()
+            log.warning("limit_reached", limit=refused.limit, project=session.project_id, session=session.id)
+            raise
         if isinstance(begun, str):
             return await self._rejoin(session, begun)
         accepted, thread_id = begun.accepted, begun.accepted.thread.id
@@ -219,6 +236,7 @@ class Turns:
             known = await idempotency.find(tx, _scope(session), caller.idempotency_key, caller.body)
             if known is not None:
                 return str(known["result_id"])
+        await refuse_when_full(tx, session, self._settings)
         accepted = await self._accept(tx, session, operation)
         accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
         thread_id, now = accepted.thread.id, micros_now()
@@ -233,6 +251,8 @@ class Turns:
             tx,
             id=run_id,
             thread_id=thread_id,
+            project_id=session.project_id,
+            user_id=session.user_id,
             session_id=session.id,
             input=work.to_json(),
             status="queued" if queued else "running",

@@ -82,6 +82,14 @@ def text_delta(item_id: str, content_index: int, delta: str) -> bytes:
     )
 
 
+def part_event(item_id: str, change: str, content: types.AssistantMessageContent) -> bytes:
+    """An update (`added` or `done`) of a message's only content part as JSON."""
+    return (
+        b'{"type":"thread.item.updated","item_id":%b,"update":{"type":"assistant_message.content_part.%b",'
+        b'"content_index":0,"content":%b}}' % (orjson.dumps(item_id), change.encode(), dump(content))
+    )
+
+
 def item_event(kind: str, item: bytes) -> bytes:
     """An event that carries one item (`thread.item.added|done|replaced`), from the item's JSON."""
     return b'{"type":"%b","item":%b}' % (kind.encode(), item)

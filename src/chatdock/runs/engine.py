@@ -99,6 +99,7 @@ class Engine:
         """Execute a run that is committed as running under this owner."""
         workflow = self._registry.find(work.workflow_id, work.workflow_version)
         thread_id = turn.thread.id
+        turn.tool_call_limit = self._settings.run_tool_call_limit
 
         def on_end(outcome: str) -> None:
             self._executions.pop(live.run_id, None)
@@ -106,6 +107,8 @@ class Engine:
             if outcome == LOST:
                 self._let_go.add(live.run_id)
             self._metrics.runs_ended.labels(outcome).inc()
+            if execution.limit is not None:
+                self._metrics.limits_reached.labels(execution.limit).inc()
             self._metrics.runs_live.set(len(self._executions))
             if self._settings.multitask_strategy != "reject":
                 self.start_next(thread_id)
@@ -117,7 +120,7 @@ class Engine:
             live.run_id,
             turn,
             work,
-            time_limit=self._settings.run_time_limit,
+            time_limit=(workflow and workflow.time_limit) or self._settings.run_time_limit,
             on_end=on_end,
             on_late_title=on_late_title,
             spawn=self._spawn,
@@ -128,6 +131,7 @@ class Engine:
             live,
             turn,
             fence=fence,
+            output_limit=self._settings.run_output_limit,
             on_answer=execution.begin_title,
             on_failure=execution.lost,
         )

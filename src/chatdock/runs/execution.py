@@ -16,6 +16,9 @@ from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
+from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.registry import not_here
+from chatdock.workflows.titles import clean
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -35,7 +38,6 @@ GRACE_SECONDS = 5.0
 HURRIED_SECONDS = 1.0
 """The same when the server is stopping."""
 TITLE_SECONDS = 60.0
-TITLE_LENGTH = 512
 
 
 class Stop(Enum):
@@ -64,6 +66,8 @@ class Execution:
     ) -> None:
         self.run_id = run_id
         self.thread_id = turn.thread.id
+        self.limit: str | None = None
+        """The limit that the run reached."""
         self._turn = turn
         self._work = work
         self._time_limit = time_limit
@@ -128,14 +132,14 @@ class Execution:
         if inspect.isawaitable(made):
             self._spawn(self._await_title(made))
         elif made:
-            self._set_title(_clean_title(made))
+            self._set_title(clean(made))
 
     async def _await_title(self, made: Awaitable[str | None]) -> None:
         """The answer does not wait for its title: one that is made later is stored for the next look at the thread."""
         try:
             async with asyncio.timeout(TITLE_SECONDS):
                 title = await made
-            title = _clean_title(title or "")
+            title = clean(title or "")
             if title and self._ending:
                 await self._on_late_title(title)
             else:
@@ -170,9 +174,7 @@ class Execution:
     async def _work_through(self, workflow: Workflow | None, recorder: Recorder) -> tuple[str, str | None]:
         """Emit all that the workflow yields; returns the outcome and what the operator should know."""
         if workflow is None:
-            missing = (
-                f"Workflow '{self._work.workflow_id}' has no version '{self._work.workflow_version}' on this server."
-            )
+            missing = not_here(self._work.workflow_id, self._work.workflow_version)
             recorder.error(missing, allow_retry=False)
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond
@@ -196,6 +198,8 @@ class Execution:
             message, allow_retry, reason = error.message, error.allow_retry, error.message
         elif isinstance(error, StreamError):
             allow_retry, reason = error.allow_retry, str(error.code)
+        elif isinstance(error, LimitReached):
+            message, reason = str(error), self._reached(error.limit)
         else:
             log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
         await recorder.keep_partial()
@@ -260,13 +264,18 @@ class Execution:
                 return outcome, error
             case Stop.TIME_LIMIT:
                 recorder.error(f"The answer took longer than {self._time_limit:g} seconds.", allow_retry=True)
-                return "failed", "time limit"
+                return "failed", self._reached("time")
             case Stop.SHUTDOWN:
                 recorder.error("The server was stopped before the answer was complete.", allow_retry=True)
                 return "failed", "shutdown"
             case _:
                 recorder.error(allow_retry=True)
                 return "failed", "the workflow broke off"
+
+    def _reached(self, limit: str) -> str:
+        self.limit = limit
+        log.warning("limit_reached", run=self.run_id, workflow=self._work.workflow_id, limit=limit)
+        return f"limit reached: {limit}"
 
     def _abandon(self) -> None:
         """The workflow does not react to being cancelled: end its run without it."""
@@ -275,10 +284,6 @@ class Execution:
         log.error("workflow_ignores_cancel", run=self.run_id, workflow=self._work.workflow_id)
         assert self._recorder is not None
         self._abandoned = asyncio.ensure_future(self._finish(self._recorder, "cancelled", "the workflow did not stop"))
-
-
-def _clean_title(title: str) -> str:
-    return " ".join(str(title).split()).strip("\"'")[:TITLE_LENGTH]
 
 
 def _pending_call(event: ThreadItemDoneEvent) -> bool:

@@ -21,6 +21,7 @@ from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs, threads
+from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Recorder:
         turn: Turn,
         *,
         fence: int,
+        output_limit: int,
         on_answer: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -72,7 +74,8 @@ class Recorder:
         self._sequence = live.last
         self._payloads: list[bytes] = []
         self._changes: list[Op[Any]] = []
-        self._pending_bytes = 0
+        self._output_limit = self._left = output_limit
+        self._full_at = max(0, output_limit - MAX_PENDING_BYTES)
         self._deltas: list[str] = []
         self._delta_item, self._delta_index = "", 0
         self._text: list[str] = []
@@ -107,6 +110,8 @@ class Recorder:
 
     def text(self, text: str) -> None:
         """Assistant text: opens a message, or continues the open one."""
+        if len(text) > self._left:
+            text = text[: max(0, self._left)]
         if not text:
             return
         if self._text_item is None:
@@ -116,7 +121,7 @@ class Recorder:
             self._text_item = item
             self._open.add(item.id)
             self._emit(frames.item_event("thread.item.added", frames.dump(item)))
-            self._emit(_part_event(item.id, "added", types.AssistantMessageContent(text="")))
+            self._emit(frames.part_event(item.id, "added", types.AssistantMessageContent(text="")))
             self._answer()
         self._text.append(text)
         self._delta(self._text_item.id, 0, text)
@@ -168,8 +173,9 @@ class Recorder:
             if item_id in self._hidden:
                 return
         if type(update) is types.AssistantMessageContentPartTextDelta:
-            if update.delta:
-                self._delta(item_id, update.content_index, update.delta)
+            delta = update.delta if len(update.delta) <= self._left else update.delta[: max(0, self._left)]
+            if delta:
+                self._delta(item_id, update.content_index, delta)
             return
         if item_id != event.item_id:
             event = event.model_copy(update={"item_id": item_id})
@@ -184,7 +190,7 @@ class Recorder:
         annotations, self._annotations = self._annotations, []
         content = types.AssistantMessageContent(text=frames.clean("".join(self._text)), annotations=annotations)
         self._text.clear()
-        self._emit(_part_event(item.id, "done", content))
+        self._emit(frames.part_event(item.id, "done", content))
         self._stored("thread.item.done", item.model_copy(update={"content": [content]}))
 
     def error(self, message: str | None = None, *, allow_retry: bool) -> None:
@@ -214,12 +220,14 @@ class Recorder:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be stored that the workflow has to wait for it."""
+        """Whether the workflow has to wait: so much is not stored yet, or its limit is reached."""
         many = len(self._deltas) >= MAX_PENDING or len(self._payloads) >= MAX_PENDING
-        return many or self._pending_bytes >= MAX_PENDING_BYTES
+        return many or self._left <= self._full_at
 
     async def room(self) -> None:
-        """Wait until what is pending has been stored."""
+        """Wait until what is pending has been stored; `LimitReached` when the run may emit no more."""
+        if self._left <= 0:
+            raise LimitReached("output", f"The answer reached the limit of {self._output_limit:,} bytes.")
         self._begin_flush()
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
@@ -287,7 +295,7 @@ class Recorder:
         if self._deltas:
             self._merge_deltas()
         self._payloads.append(payload)
-        self._pending_bytes += len(payload)
+        self._left -= len(payload)
         self._schedule()
 
     def _emit_error(self, payload: bytes) -> None:
@@ -304,7 +312,7 @@ class Recorder:
             self._merge_deltas()
             self._delta_item, self._delta_index = item_id, content_index
         self._deltas.append(delta)
-        self._pending_bytes += len(delta)
+        self._left -= len(delta)
         if not self._scheduled:
             self._schedule()
 
@@ -371,7 +379,7 @@ class Recorder:
         data = b"".join([frames.frame(run_id, first + n, payload) for n, payload in enumerate(self._payloads)])
         self._sequence += len(self._payloads)
         self._payloads.clear()
-        self._pending_bytes = 0
+        self._full_at = max(0, self._left - MAX_PENDING_BYTES)
         changes, self._changes = self._changes, []
         return first, self._sequence, data, changes
 
@@ -398,6 +406,7 @@ class Recorder:
         self._open.discard(item.id)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
+            self._left -= len(data)
         else:
             self._emit(frames.item_event(kind, data))
             self._answer()
@@ -463,10 +472,3 @@ def finish_drafts(snapshot: Snapshot, thread_id: str) -> list[tuple[bytes, Op[An
         else:
             finished.append((frames.removed(draft["id"]), None))
     return finished
-
-
-def _part_event(item_id: str, change: str, content: types.AssistantMessageContent) -> bytes:
-    return (
-        b'{"type":"thread.item.updated","item_id":%b,"update":{"type":"assistant_message.content_part.%b",'
-        b'"content_index":0,"content":%b}}' % (orjson.dumps(item_id), change.encode(), frames.dump(content))
-    )

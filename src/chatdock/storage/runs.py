@@ -26,6 +26,8 @@ _INSERT = Statement(
     insert(run).values(
         id=bindparam("id"),
         thread_id=bindparam("thread_id"),
+        project_id=bindparam("project_id"),
+        user_id=bindparam("user_id"),
         session_id=bindparam("session_id"),
         input=bindparam("input"),
         status=bindparam("status"),
@@ -42,6 +44,11 @@ _UNFINISHED = Statement(
     select(run)
     .where(run.c.thread_id == bindparam("thread"), run.c.status.in_(words(("running", "queued"))))
     .order_by(run.c.status.desc(), run.c.created_at, run.c.id)
+)
+_UNFINISHED_COUNTS = Statement(
+    select(func.count().label("project"), func.count().filter(run.c.user_id == bindparam("user")).label("user"))
+    .select_from(run)
+    .where(run.c.project_id == bindparam("project"), run.c.status.in_(words(("running", "queued"))))
 )
 _LATEST = Statement(
     select(run)
@@ -162,6 +169,13 @@ async def by_id(tx: Tx, run_id: str) -> Row | None:
 async def unfinished(tx: Tx, thread_id: str) -> Sequence[Row]:
     """The thread's running run, if any, then its queued ones in their order."""
     return await tx.all(_UNFINISHED, thread=thread_id)
+
+
+async def unfinished_counts(tx: Tx, project_id: str, user_id: str) -> tuple[int, int]:
+    """How many runs of a user, and of all users of the project, are queued or running."""
+    row = await tx.one(_UNFINISHED_COUNTS, project=project_id, user=user_id)
+    assert row is not None
+    return row["user"], row["project"]
 
 
 async def latest(tx: Tx, thread_id: str) -> Row | None:

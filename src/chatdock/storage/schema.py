@@ -111,6 +111,8 @@ run = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("error", Text),  # for the operator
+    Column("project_id", Text),  # the thread's, as is the next; both are always set
+    Column("user_id", Text),
     # One live run per thread: the database's rule, not the code's.
     Index(
         "run_live",
@@ -123,6 +125,14 @@ run = Table(
         "run_unfinished",
         "status",
         "lease_until",
+        sqlite_where=text("status IN ('queued', 'running')"),
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
+    Index(
+        "run_of_user",
+        "project_id",
+        "user_id",
+        "status",
         sqlite_where=text("status IN ('queued', 'running')"),
         postgresql_where=text("status IN ('queued', 'running')"),
     ),

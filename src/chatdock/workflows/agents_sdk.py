@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from agents import Agent, Model, OpenAIProvider, RunConfig, Runner
+from agents.exceptions import MaxTurnsExceeded
 from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.errors import CustomStreamError
 from chatkit.store import Store, StoreItemType
@@ -24,6 +25,8 @@ from openai import OpenAIError
 
 from chatdock.protocol import ids
 from chatdock.workflows.input_items import TurnConverter
+from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.tool_calls import ToolCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +41,7 @@ TITLE_INSTRUCTIONS = (
     "Write a title for a conversation that begins with the user's message: at most six words, in the message's "
     "language, no quotation marks, no full stop. Answer with the title alone."
 )
+TOO_MANY_STEPS = "The answer took more steps than this assistant may take."
 MODEL_FAILED = "The model could not answer. Please try again."
 
 
@@ -70,6 +74,7 @@ class AgentAdapter:
             self.agent,
             await TurnConverter().to_agent_input(items),
             context=context,
+            hooks=ToolCalls(turn),
             run_config=self._run_config(),
         )
         try:
@@ -80,6 +85,8 @@ class AgentAdapter:
         except OpenAIError as error:
             log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error=str(error))
             raise CustomStreamError(MODEL_FAILED, allow_retry=True) from error
+        except MaxTurnsExceeded as error:
+            raise LimitReached("model_calls", TOO_MANY_STEPS) from error
         finally:
             if not result.is_complete:
                 result.cancel()

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from chatdock.workflows.function import FunctionAdapter
-from chatdock.workflows.workflow import WorkflowError
+from chatdock.workflows.workflow import WorkflowError, require_generator
 
 if TYPE_CHECKING:
     from chatdock.workflows.workflow import Adapter
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def adapter_for(target: Any) -> Adapter:
     """The adapter of the kind of thing that `target` is."""
-    if inspect.isasyncgenfunction(target):
+    if inspect.isroutine(target) or inspect.isasyncgenfunction(target):
+        require_generator(target, f"{getattr(target, '__name__', 'a workflow')}()")
         return FunctionAdapter(target)
     # Looked up, not imported: a process without agents never pays the two seconds that the Agents SDK takes.
     agents = sys.modules.get("agents")
@@ -24,10 +25,6 @@ def adapter_for(target: Any) -> Adapter:
 
         return AgentAdapter(target)
     kind = target.__name__ if inspect.isclass(target) else type(target).__name__
-    if inspect.iscoroutinefunction(target) or inspect.isgeneratorfunction(target) or inspect.isfunction(target):
-        raise WorkflowError(
-            f"{target.__name__}() is not an async generator: write `async def {target.__name__}(turn)` and yield"
-        )
     raise WorkflowError(
         f"{kind} is no kind of workflow that this version runs: an async generator or an Agents SDK agent"
     )

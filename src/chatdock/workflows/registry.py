@@ -13,19 +13,28 @@ from chatdock.workflows.workflow import Workflow, WorkflowError
 _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=None)
 
 
-def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
+def workflow(
+    workflow_id: str, *, version: str | None = None, allow_cancel: bool = True, time_limit: float | None = None
+) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no
-    stop button. The newest registration of an id answers sessions that name no version.
+    stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the wall time
+    that one of its runs may take, in seconds, in place of the server's.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
+    if time_limit is not None and time_limit <= 0:
+        raise WorkflowError(f"the time_limit of workflow {workflow_id!r} must be above 0 seconds, not {time_limit}")
 
     def register(target: Any) -> Workflow:
-        made = Workflow(workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel)
+        made = Workflow(
+            workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel, time_limit=time_limit
+        )
         collected = _collected.get()
         if collected is not None:
+            if any((other.id, other.version) == (made.id, made.version) for other in collected):
+                raise registered_twice(made)  # here the author's line is known
             collected.append(made)
         return made
 
@@ -43,6 +52,19 @@ def collecting() -> Iterator[list[Workflow]]:
         _collected.reset(token)
 
 
+def registered_twice(entry: Workflow) -> WorkflowError:
+    """The error of a second workflow with an id and version."""
+    named = f"version {entry.version!r}" if entry.version else "no version"
+    return WorkflowError(f"two workflows are registered as {entry.id!r} with {named}")
+
+
+def not_here(workflow_id: str, version: str | None) -> str:
+    """The sentence for who asks for a workflow that `find` does not."""
+    if version is None:
+        return f"Workflow '{workflow_id}' is not on this server."
+    return f"Workflow '{workflow_id}' has no version '{version}' on this server."
+
+
 class Registry:
     """Every workflow of a server, by id and version."""
 
@@ -51,8 +73,7 @@ class Registry:
         for entry in workflows:
             versions = self._versions.setdefault(entry.id, {})
             if entry.version in versions:
-                named = f"version {entry.version!r}" if entry.version else "no version"
-                raise WorkflowError(f"two workflows are registered as {entry.id!r} with {named}")
+                raise registered_twice(entry)
             versions[entry.version] = entry
 
     def __contains__(self, workflow_id: object) -> bool:

@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
 TITLE_LENGTH = 48
+LONGEST_TITLE = 512
+
+
+def clean(title: str) -> str:
+    """A title that somebody made, as it is stored: one line, no quotation marks around it."""
+    return " ".join(str(title).split()).strip("\"'")[:LONGEST_TITLE]
 
 
 def opening_words(turn: Turn) -> str | None:

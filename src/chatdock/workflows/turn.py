@@ -19,6 +19,7 @@ from chatkit.types import (
 )
 
 from chatdock.protocol import ids
+from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.turn_events import TurnEvents
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Turn(TurnEvents):
     """What the page sent along with the request. Untrusted."""
     cancelled: bool = False
     """True once the run is to end: the user pressed stop, its time is up, or the server is stopping."""
+    tool_calls: int = 0
+    """How many tool calls this run has counted."""
+    tool_call_limit: int | None = field(default=None, repr=False)
+    """How many it may count."""
     saved_state: dict[str, Any] = field(default_factory=dict, repr=False)
     """What earlier turns left, as it is stored."""
     hidden_ids: frozenset[str] = field(default=frozenset(), repr=False)
@@ -159,6 +164,17 @@ class Turn(TurnEvents):
         from chatdock.workflows.live import stream_widget
 
         return stream_widget(self, states, copy_text)
+
+    def count_tool_call(self) -> None:
+        """Count a tool call that is about to start; `LimitReached`, which ends the turn, when it is one too many.
+
+        Agents count theirs by themselves. A workflow that calls tools in a loop of its own counts them here.
+        """
+        if self.tool_call_limit is not None and self.tool_calls >= self.tool_call_limit:
+            raise LimitReached(
+                "tool_calls", f"The answer needed more than {self.tool_call_limit} tool calls, which is the limit."
+            )
+        self.tool_calls += 1
 
     def new_id(self) -> str:
         """An id for an item that the workflow builds itself."""

@@ -48,11 +48,20 @@ class Workflow:
     decorator. Without a titler a thread is named after its first message.
     """
 
-    def __init__(self, workflow_id: str, adapter: Adapter, *, version: str | None, allow_cancel: bool) -> None:
+    def __init__(
+        self,
+        workflow_id: str,
+        adapter: Adapter,
+        *,
+        version: str | None,
+        allow_cancel: bool,
+        time_limit: float | None = None,
+    ) -> None:
         self.id = workflow_id
         self.version = version
         self.adapter = adapter
         self.allow_cancel = allow_cancel
+        self.time_limit = time_limit
         self.respond: Respond = adapter.respond
         self.on_action: Respond | None = None
         self.on_sync_action: SyncAction | None = None
@@ -66,7 +75,7 @@ class Workflow:
 
     def action(self, function: Respond) -> Respond:
         """Perform widget actions: an async generator like the workflow itself; see `turn.action`, `turn.sender`."""
-        _require_generator(function, f"the action of workflow {self.id!r}")
+        require_generator(function, f"the action of workflow {self.id!r}")
         self.on_action = function
         return function
 
@@ -89,6 +98,12 @@ class Workflow:
         return f"Workflow({self.id!r}, version={self.version!r})"
 
 
-def _require_generator(function: Any, what: str) -> None:
+def require_generator(function: Any, what: str) -> None:
+    """`WorkflowError` unless a function is an async generator over one turn."""
     if not inspect.isasyncgenfunction(function):
-        raise WorkflowError(f"{what} must be an async generator: write `async def` and yield")
+        lacks = "a `yield`" if inspect.iscoroutinefunction(function) else "`async def` and `yield`"
+        raise WorkflowError(f"{what} is not an async generator over a turn: it needs {lacks}")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        raise WorkflowError(f"{what} must take one argument, the turn, not {inspect.signature(function)}") from None
