@@ -74,6 +74,7 @@ def serve(
     from chatdock.server import serve as run_server
     from chatdock.storage.connect import prepare_database
     from chatdock.storage.database import UnusableDatabase
+    from chatdock.tracing.export import ExportError
     from chatdock.web.manifest import PATH, NotBuilt, read_manifest
     from chatdock.workflows.workflow import WorkflowError
 
@@ -114,7 +115,7 @@ def serve(
         gc.set_threshold(20_000, 20, 20)  # a turn makes thousands of short-lived objects and next to no garbage
         gc.enable()
         run_server(served, settings, listener, host, port)
-    except (WorkflowError, ModelError, UnusableDatabase, OSError) as error:
+    except (WorkflowError, ModelError, UnusableDatabase, ExportError, OSError) as error:
         _fail(str(error))
 
 
@@ -187,6 +188,38 @@ def feedback(
     for row in _with_database(database_url, lambda database: database.read(lambda tx: records.of_project(tx, project))):
         given = from_micros(row["created_at"]).isoformat(timespec="seconds")
         typer.echo("\t".join([given, row["user_id"], row["kind"], row["thread_id"], row["item_id"]]))
+
+
+@app.command()
+def traces(
+    run_or_thread: Annotated[
+        str | None, typer.Argument(metavar="[RUN_OR_THREAD_ID]", help="One turn, or all turns of a thread.")
+    ] = None,
+    project: Annotated[str, typer.Option(help="The project whose turns to list.")] = "default",
+    count: Annotated[int, typer.Option(help="How many turns to list.", min=1)] = 20,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """List traced turns, newest first; with an id, show a turn's spans, or those of all turns of a thread.
+
+    A list has for each turn: time, duration, workflow, outcome, input and output tokens, run, thread.
+    """
+    from chatdock.storage import traces as records
+    from chatdock.tracing.report import listed, shown
+
+    async def load(database: Database) -> list[str]:
+        if run_or_thread is None:
+            return [listed(row) for row in await database.read(lambda tx: records.newest(tx, project, count))]
+        lines: list[str] = []
+        for row in await database.read(lambda tx: records.of(tx, run_or_thread)):
+            spans = await database.read(lambda tx, trace=row["id"]: records.spans(tx, trace))  # type: ignore[misc]
+            lines += ["", *shown(row, spans)] if lines else shown(row, spans)
+        return lines
+
+    lines = _with_database(database_url, load)
+    if run_or_thread is not None and not lines:
+        _fail(f"there is no trace of {run_or_thread!r}")
+    for line in lines:
+        typer.echo(line)
 
 
 @db_app.command("upgrade")
