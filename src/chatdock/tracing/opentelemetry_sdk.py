@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 import structlog
 from opentelemetry.context import Context, attach, create_key, get_value, set_value
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import DEFAULT_OFF
 from opentelemetry.trace import (
     NonRecordingSpan,
     ProxyTracerProvider,
@@ -42,7 +43,8 @@ def connect() -> None:
     """Hear what is reported: beside the application's own processors, or with a provider when it has set none."""
     provider = get_tracer_provider()
     if isinstance(provider, ProxyTracerProvider):
-        provider = TracerProvider(shutdown_on_exit=False)
+        # Off at the root: what belongs to no turn, such as requests that the web framework would report, costs nothing.
+        provider = TracerProvider(sampler=DEFAULT_OFF, shutdown_on_exit=False)
         set_tracer_provider(provider)
     add = getattr(provider, "add_span_processor", None)
     if add is None:
