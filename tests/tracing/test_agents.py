@@ -283,6 +283,12 @@ def resolved(host, *arguments, **options):
 socket.getaddrinfo = resolved
 
 from pathlib import Path
+from tests.harness.server import serving
+from tests.tracing.records import Records
+folder = Path(sys.argv[1])
+"""
+
+AGENT = """
 from tests.tracing.endpoint import scripted_endpoint
 from tests.tracing.test_agents import answer, chat_model
 from agents import Agent
@@ -290,30 +296,45 @@ from agents import Agent
 with scripted_endpoint() as endpoint:
     for text in ("one", "two"):
         endpoint.text(text, tokens=(1, 1))
-        assert answer(Path(sys.argv[1]), Agent(name="Support", model=chat_model(endpoint))).text == text
+        turn = answer(folder, Agent(name="Support", model=chat_model(endpoint)))
+        assert turn.text == text
+        assert len(Records(folder).spans(turn.run_id)) == 2
+from agents.tracing import processors
+assert processors._global_exporter is None
+"""
 
-from agents.tracing import flush_traces, processors
+IMPORTED_WITHIN_A_TURN = """
+from chatdock import workflow
+
+async def lazy(turn):
+    from agents import Agent, Runner
+    from agents.testing import ScriptedModel, assistant_message
+    model = ScriptedModel([[assistant_message("hello")]], emit_traces=True)
+    yield (await Runner.run(Agent(name="Support", model=model), turn.text)).final_output
+
+with serving(folder, [workflow("wf_test")(lazy)]) as server:
+    assert "agents" not in sys.modules
+    turns = [server.backend.chat().create() for _ in range(2)]
+assert [turn.text for turn in turns] == ["hello", "hello"]
+assert len(Records(folder).spans(turns[1].run_id)) == 2
+"""
+
+AFTERWARDS = """
+from agents.tracing import flush_traces
 flush_traces()
-print(json.dumps({
-    "reached": sorted({str(host) for host in reached}),
-    "exporter": getattr(processors, "_global_exporter", None) is not None,
-    "threads": sorted(thread.name for thread in threading.enumerate()),
-}))
+print(json.dumps([sorted(map(str, reached)), sorted(thread.name for thread in threading.enumerate())]))
 """
 
 
-def test_nobody_else_is_reached(tmp_path: Path) -> None:
-    key = {"OPENAI_API_KEY": "sk-would-be-enough"}
+@pytest.mark.parametrize("script", [AGENT, IMPORTED_WITHIN_A_TURN], ids=["agent", "imported within a turn"])
+def test_nobody_else_is_reached(tmp_path: Path, script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WATCHED, str(tmp_path)],
+        [sys.executable, "-c", WATCHED + script + AFTERWARDS, str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, **key},
+        env={**os.environ, "OPENAI_API_KEY": "sk-would-be-enough"},
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert set(told["reached"]) == {"127.0.0.1"}
-    assert not told["exporter"]
-    assert told["threads"] == ["MainThread"]
+    assert json.loads(done.stdout.splitlines()[-1]) == [["127.0.0.1"], ["MainThread"]]

@@ -51,12 +51,13 @@ class Exporter:
             await asyncio.sleep(0.01)
 
     def _root(self, trace: Trace) -> ReadableSpan:
+        whose = trace.whose
         said: dict[str, Any] = {
             words.OPERATION: "invoke_workflow",
-            "gen_ai.workflow.name": trace.workflow_id,
-            "gen_ai.conversation.id": trace.thread_id,
-            "chatdock.workflow.version": trace.workflow_version,
-            "chatdock.run.id": trace.run_id,
+            "gen_ai.workflow.name": whose["workflow_id"],
+            "gen_ai.conversation.id": whose["thread_id"],
+            "chatdock.workflow.version": whose["workflow_version"],
+            "chatdock.run.id": whose["run_id"],
             "chatdock.outcome": trace.outcome,
         }
         if trace.first_text_at is not None:
@@ -64,7 +65,7 @@ class Exporter:
         return self._readable(
             trace,
             trace.root_id,
-            f"invoke_workflow {trace.workflow_id}",
+            f"invoke_workflow {whose['workflow_id']}",
             parent=None,
             failed=trace.outcome in {"failed", "lost"},
             said={name: value for name, value in said.items() if value is not None},

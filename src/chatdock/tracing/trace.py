@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from chatdock.storage.traces import trace_id
 from chatdock.tracing import attributes as words
@@ -114,6 +114,17 @@ class Span:
         }
 
 
+class Whose(TypedDict):
+    """Which turn a trace is that of."""
+
+    run_id: str
+    thread_id: str
+    project_id: str
+    user_id: str
+    workflow_id: str
+    workflow_version: str | None
+
+
 class Sink(Protocol):
     """Who is told of traces and spans, in whatever thread."""
 
@@ -129,28 +140,12 @@ class Sink(Protocol):
 class Trace:
     """One turn that is traced: its record, and the spans that it had so far."""
 
-    def __init__(
-        self,
-        sink: Sink,
-        *,
-        content: bool,
-        run_id: str,
-        thread_id: str,
-        project_id: str,
-        user_id: str,
-        workflow_id: str,
-        workflow_version: str | None,
-    ) -> None:
-        self.id = trace_id(run_id)
+    def __init__(self, sink: Sink, *, content: bool, **whose: Unpack[Whose]) -> None:
+        self.id = trace_id(whose["run_id"])
+        self.whose = whose
         self.content = content
         """Whether texts that users, models and tools wrote are kept."""
         self.sink = sink
-        self.run_id = run_id
-        self.thread_id = thread_id
-        self.project_id = project_id
-        self.user_id = user_id
-        self.workflow_id = workflow_id
-        self.workflow_version = workflow_version
         self.started_at = now()
         self.first_text_at: int | None = None
         self.ended_at: int | None = None
@@ -242,12 +237,7 @@ class Trace:
         counted = [span for span in self.spans if span.counts()]
         return {
             "id": self.id,
-            "run_id": self.run_id,
-            "thread_id": self.thread_id,
-            "project_id": self.project_id,
-            "user_id": self.user_id,
-            "workflow_id": self.workflow_id,
-            "workflow_version": self.workflow_version,
+            **self.whose,
             "started_at": self.started_at,
             "first_text_at": self.first_text_at,
             "ended_at": self.ended_at,

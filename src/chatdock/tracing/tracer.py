@@ -13,10 +13,10 @@ from chatdock.errors import ApiError
 from chatdock.storage import traces
 from chatdock.tracing import sources
 from chatdock.tracing.export import open_exporter
-from chatdock.tracing.trace import Span, Trace
+from chatdock.tracing.trace import Span, Trace, Whose
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Unpack
 
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Tx
@@ -46,11 +46,8 @@ class Tracer:
         self._complained = False
         sources.prepare()
 
-    def begin(self, *, wanted: bool, **whose: Any) -> Trace | None:
-        """The trace of a turn that begins now; None when it is not `wanted`, or would be kept nowhere.
-
-        `whose` are the members of `Trace` that tell which turn it is.
-        """
+    def begin(self, *, wanted: bool, **whose: Unpack[Whose]) -> Trace | None:
+        """The trace of a turn that begins now; None when it is not `wanted`, or would be kept nowhere."""
         sources.connect()
         if not wanted or not (self._stores or self._exporter):
             return None
