@@ -23,8 +23,8 @@ from chatkit.types import (
 from openai import OpenAIError
 
 from chatdock.protocol import ids
-from chatdock.workflows.input_items import TurnConverter
 from chatdock.tracing.agents_sdk import run_options
+from chatdock.workflows.input_items import TurnConverter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,8 +19,8 @@ from chatkit.types import (
 )
 
 from chatdock.protocol import ids
-from chatdock.workflows.turn_events import TurnEvents
 from chatdock.tracing.trace import Measured, Trace
+from chatdock.workflows.turn_events import TurnEvents
 
 if TYPE_CHECKING:
     from agents import TResponseInputItem
