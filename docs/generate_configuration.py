@@ -71,6 +71,9 @@ The embedded server needs the extra `local` (`pip install 'chatdock[local]'`) an
 
 `chatdock model pull` runs pip, so pip's own configuration (index, proxy, certificates) applies to it.
 
+OpenTelemetry's `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` lets traces be exported; see
+[Tracing](tracing.md).
+
 """
 
 AFTER = """

@@ -19,6 +19,7 @@ from chatdock.api.edge import Edge, Failures
 from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
 from chatdock.errors import ApiError, InvalidRequest, clip
 from chatdock.metrics import Metrics
+from chatdock.tracing.export import export_wanted
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -37,7 +38,9 @@ def create_app(
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
     `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
+    `ExportError` when the environment asks for an export of traces that is not possible.
     """
+    export_wanted()
     workflows = list(workflows)
     registry = Registry(workflows)
     metrics = Metrics()

@@ -170,6 +170,38 @@ def feedback(
         typer.echo("\t".join([given, row["user_id"], row["kind"], row["thread_id"], row["item_id"]]))
 
 
+@app.command()
+def traces(
+    run_or_thread: Annotated[
+        str | None, typer.Argument(metavar="[RUN_OR_THREAD_ID]", help="One turn, or all turns of a thread.")
+    ] = None,
+    project: Annotated[str, typer.Option(help="The project whose turns to list.")] = "default",
+    count: Annotated[int, typer.Option(help="How many turns to list.", min=1)] = 20,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """List traced turns, newest first; with an id, show a turn's spans, or those of all turns of a thread.
+
+    A list has for each turn: time, duration, workflow, outcome, input and output tokens, run, thread.
+    """
+    from chatdock.storage import traces as records
+    from chatdock.tracing.report import listed, shown
+
+    async def load(database: Database) -> list[str]:
+        if run_or_thread is None:
+            return [listed(row) for row in await database.read(lambda tx: records.newest(tx, project, count))]
+        lines: list[str] = []
+        for row in await database.read(lambda tx: records.of(tx, run_or_thread)):
+            spans = await database.read(lambda tx, trace=row["id"]: records.spans(tx, trace))  # type: ignore[misc]
+            lines += ["", *shown(row, spans)] if lines else shown(row, spans)
+        return lines
+
+    lines = _with_database(database_url, load)
+    if run_or_thread is not None and not lines:
+        _fail(f"there is no trace of {run_or_thread!r}")
+    for line in lines:
+        typer.echo(line)
+
+
 @db_app.command("upgrade")
 def db_upgrade(database_url: DatabaseUrl = None) -> None:
     """Create the tables, or bring those of an older version up to date. `serve` does so by itself."""

@@ -14,6 +14,7 @@ from chatdock.model.errors import ModelError
 from chatdock.server import serve
 from chatdock.storage.connect import prepare_database
 from chatdock.storage.database import UnusableDatabase
+from chatdock.tracing.export import ExportError
 from chatdock.web.manifest import PATH, NotBuilt, read_manifest
 from chatdock.workflows.workflow import WorkflowError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from chatdock.settings import Settings
     from chatdock.workflows.workflow import Workflow
 
-CANNOT_START = (WorkflowError, ModelError, UnusableDatabase, OSError)
+CANNOT_START = (WorkflowError, ModelError, UnusableDatabase, ExportError, OSError)
 """What stops a start; the message is for the operator."""
 
 

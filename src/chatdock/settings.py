@@ -97,6 +97,16 @@ class Settings(BaseSettings):
         description="Which API of the model endpoint agents use: `auto` means Responses at OpenAI and Chat Completions "
         "elsewhere.",
     )
+    trace_retention: float = Field(
+        default=604_800,
+        ge=0,
+        description="How long traces of turns are kept, in seconds; 0 keeps none. "
+        "They go with their thread in any case.",
+    )
+    trace_content: bool = Field(
+        default=False,
+        description="Whether traces hold what users, models and tools wrote, beside durations and token counts.",
+    )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
     max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
 

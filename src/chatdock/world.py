@@ -16,6 +16,7 @@ from chatdock.runs.log import RunLog
 from chatdock.settings import Settings
 from chatdock.storage.connect import open_database
 from chatdock.storage.database import Database
+from chatdock.tracing.tracer import Tracer
 from chatdock.workflows.registry import Registry
 
 
@@ -28,6 +29,7 @@ class World:
     metrics: Metrics
     limiter: RequestLimiter
     database: Database
+    tracer: Tracer
     engine: Engine
     keys: KeyRing
     sessions: Sessions
@@ -40,13 +42,15 @@ class World:
         """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
         database = await open_database(settings.database_url)
         run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
-        engine = Engine(database, run_log, registry, settings, metrics)
+        tracer = Tracer(database, settings)
+        engine = Engine(database, run_log, registry, settings, metrics, tracer)
         world = cls(
             settings=settings,
             registry=registry,
             metrics=metrics,
             limiter=RequestLimiter(),
             database=database,
+            tracer=tracer,
             engine=engine,
             keys=KeyRing(database, settings.api_keys),
             sessions=Sessions(database, registry, settings),
@@ -60,4 +64,5 @@ class World:
     async def close(self) -> None:
         """End what is live, then let go of the database."""
         await self.engine.close()
+        await self.tracer.close()
         await self.database.close()

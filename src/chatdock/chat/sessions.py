@@ -44,6 +44,7 @@ class Session:
     expires_at: int
     requests_per_minute: int
     titling: bool
+    tracing: bool
     scope: Scope
 
     @classmethod
@@ -66,6 +67,7 @@ class Session:
             expires_at=row["expires_at"],
             requests_per_minute=row["requests_per_minute"],
             titling=bool(row["titling"]),
+            tracing=bool(row["tracing"]),
             scope=scope,
         )
 

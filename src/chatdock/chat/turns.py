@@ -334,6 +334,7 @@ def work_of(
         workflow_id=session.workflow_id,
         workflow_version=session.workflow_version,
         titling=session.titling,
+        tracing=session.tracing,
         action=action,
         locale=caller.locale,
         metadata=metadata,

@@ -22,7 +22,7 @@ from chatdock.runs.changes import cancel_note
 from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
 from chatdock.runs.work import Work, load_turn, micros_now
-from chatdock.storage import idempotency, items, runs, threads
+from chatdock.storage import idempotency, items, runs, threads, traces
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from chatdock.runs.log import LiveRun, RunLog
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
+    from chatdock.tracing.tracer import Tracer
     from chatdock.workflows.registry import Registry
     from chatdock.workflows.turn import Turn
 
@@ -47,7 +48,13 @@ class Engine:
     """Executes the runs of one process."""
 
     def __init__(
-        self, database: Database, run_log: RunLog, registry: Registry, settings: Settings, metrics: Metrics
+        self,
+        database: Database,
+        run_log: RunLog,
+        registry: Registry,
+        settings: Settings,
+        metrics: Metrics,
+        tracer: Tracer,
     ) -> None:
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self.draining = False
@@ -56,6 +63,7 @@ class Engine:
         self._registry = registry
         self._settings = settings
         self._metrics = metrics
+        self._tracer = tracer
         self._executions: dict[str, Execution] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._let_go: set[str] = set()
@@ -100,6 +108,15 @@ class Engine:
         workflow = self._registry.find(work.workflow_id, work.workflow_version)
         thread_id = turn.thread.id
         turn.tool_call_limit = self._settings.run_tool_call_limit
+        turn.trace = self._tracer.begin(
+            wanted=work.tracing,
+            run_id=live.run_id,
+            thread_id=thread_id,
+            project_id=work.project_id,
+            user_id=work.user_id,
+            workflow_id=work.workflow_id,
+            workflow_version=work.workflow_version if workflow is None else workflow.version,
+        )
 
         def on_end(outcome: str) -> None:
             self._executions.pop(live.run_id, None)
@@ -303,6 +320,7 @@ class Engine:
         async def clean_up(tx: Tx) -> None:
             await runs.compact(tx, since, before)
             await runs.forget(tx, records)
+            await traces.forget(tx, now - int(self._settings.trace_retention * 1_000_000))
             await idempotency.forget(tx, now - idempotency.KEPT_SECONDS * 1_000_000)
 
         await self._database.write(clean_up)

@@ -16,6 +16,7 @@ from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
+from chatdock.tracing.trace import enter
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.registry import not_here
 from chatdock.workflows.titles import clean
@@ -159,6 +160,7 @@ class Execution:
 
     async def _run(self, workflow: Workflow | None, recorder: Recorder) -> None:
         self._begun = True
+        enter(self._turn.trace)
         try:
             if self._stopped:
                 raise asyncio.CancelledError
@@ -194,6 +196,8 @@ class Execution:
     async def _fail(self, recorder: Recorder, error: Exception) -> str:
         """Keep what was said, and say last of all that it broke off; returns what the operator should know."""
         message, allow_retry, reason = None, True, f"{type(error).__name__}: {error}"
+        if self._turn.trace is not None:
+            self._turn.trace.failed(error)
         if isinstance(error, CustomStreamError):
             message, allow_retry, reason = error.message, error.allow_retry, error.message
         elif isinstance(error, StreamError):
@@ -251,7 +255,10 @@ class Execution:
         for timer in self._timers:
             timer.cancel()
         self._done.set_result(None)
-        self._on_end(LOST if self._stopped is Stop.LOST else outcome)
+        outcome = LOST if self._stopped is Stop.LOST else outcome
+        if self._turn.trace is not None:
+            self._turn.trace.end(outcome, self._stopped and self._stopped.value)
+        self._on_end(outcome)
 
     async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
         """Settle what was begun, and say why it broke off if it did; returns outcome and reason."""

@@ -318,6 +318,8 @@ class Recorder:
 
     def _merge_deltas(self) -> None:
         if self._deltas:
+            if self._turn.trace is not None:
+                self._turn.trace.said_text()
             self._payloads.append(frames.text_delta(self._delta_item, self._delta_index, "".join(self._deltas)))
             self._deltas.clear()
 

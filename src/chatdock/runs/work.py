@@ -46,6 +46,7 @@ class Work:
     workflow_id: str
     workflow_version: str | None
     titling: bool
+    tracing: bool = False
     action: dict[str, Any] | None = None
     locale: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)

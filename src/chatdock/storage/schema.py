@@ -162,6 +162,45 @@ feedback = Table(
     Index("feedback_of_project", "project_id", "created_at"),
 )
 
+trace = Table(
+    "trace",
+    metadata,
+    Column("id", Text, primary_key=True),  # as OpenTelemetry writes it: 32 hex digits, out of the run's id
+    Column("run_id", Text, nullable=False),
+    Column("thread_id", Text, nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("workflow_version", Text),
+    Column("started_at", BigInteger, nullable=False),
+    Column("first_text_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),  # completed, waiting, failed, cancelled, lost; none until the turn has ended
+    Column("error", Text),
+    Column("input_tokens", BigInteger, nullable=False),  # of all its model calls
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("dropped_spans", Integer, nullable=False),  # beyond what one turn may have
+    Index("trace_age", "started_at"),
+    Index("trace_of_thread", "thread_id", "started_at"),
+)
+
+span = Table(
+    "span",
+    metadata,
+    Column("trace_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),  # 16 hex digits
+    Column("parent_id", Text),  # none: right under the turn
+    Column("kind", Text, nullable=False),  # agent, model, tool, handoff, guardrail, mcp, span
+    Column("name", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("error", Text),
+    Column("attributes", Text, nullable=False),  # JSON object
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    sqlite_with_rowid=False,
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

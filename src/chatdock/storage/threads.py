@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, tuple_, update
 
 from chatdock.storage.database import Row, Statement, Tx
-from chatdock.storage.schema import feedback, frame, item, run, thread
+from chatdock.storage.schema import feedback, frame, item, run, span, thread, trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,11 +98,14 @@ _SAVE = Statement(
 _RENAME = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(title=bindparam("new_title")))
 _STATE = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(state=bindparam("new_state")))
 _RUN_IDS = select(run.c.id).where(run.c.thread_id == bindparam("id"))
+_TRACE_IDS = select(trace.c.id).where(trace.c.thread_id == bindparam("id"))
 _DELETES = [
     Statement(delete(frame).where(frame.c.run_id.in_(_RUN_IDS))),
     Statement(delete(run).where(run.c.thread_id == bindparam("id"))),
     Statement(delete(item).where(item.c.thread_id == bindparam("id"))),
     Statement(delete(feedback).where(feedback.c.thread_id == bindparam("id"))),
+    Statement(delete(span).where(span.c.trace_id.in_(_TRACE_IDS))),
+    Statement(delete(trace).where(trace.c.thread_id == bindparam("id"))),
     Statement(delete(thread).where(thread.c.id == bindparam("id"))),
 ]
 
@@ -158,6 +161,6 @@ async def save_state(tx: Tx, thread_id: str, state: str) -> None:
 
 
 async def remove(tx: Tx, thread_id: str) -> None:
-    """Delete a thread with its items, runs, events and feedback."""
+    """Delete a thread with its items, runs, events, feedback and traces."""
     for statement in _DELETES:
         await tx.run(statement, id=thread_id)

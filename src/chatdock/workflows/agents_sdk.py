@@ -24,6 +24,7 @@ from chatkit.types import (
 from openai import OpenAIError
 
 from chatdock.protocol import ids
+from chatdock.tracing.agents_sdk import run_options
 from chatdock.workflows.input_items import TurnConverter
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.tool_calls import ToolCalls
@@ -100,8 +101,8 @@ class AgentAdapter:
     def _run_config(self) -> RunConfig:
         # The SDK's tracing sends every prompt to one vendor unless told not to; nothing leaves this machine unasked.
         if self._provider is None:
-            return RunConfig(tracing_disabled=True)
-        return RunConfig(tracing_disabled=True, model_provider=self._provider)
+            return RunConfig(**run_options())
+        return RunConfig(**run_options(), model_provider=self._provider)
 
 
 class _TurnStore(Store[Any]):

@@ -19,6 +19,7 @@ from chatkit.types import (
 )
 
 from chatdock.protocol import ids
+from chatdock.tracing.trace import Measured, Trace
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.turn_events import TurnEvents
 
@@ -92,6 +93,8 @@ class Turn(TurnEvents):
     """What `emit()` calls while the turn is executed."""
     stored: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
     """Waits until what was said so far is stored, while the turn is executed."""
+    trace: Trace | None = field(default=None, repr=False)
+    """Where the turn's spans go; None when it is not traced."""
 
     @property
     def text(self) -> str:
@@ -175,6 +178,15 @@ class Turn(TurnEvents):
                 "tool_calls", f"The answer needed more than {self.tool_call_limit} tool calls, which is the limit."
             )
         self.tool_calls += 1
+
+    def span(self, name: str, **attributes: Any) -> Measured:
+        """A span of the turn's trace, from the beginning of a `with` or `async with` block to its end.
+
+        `attributes`, and what `set()` adds inside the block, are text, numbers, truths or lists of these, and are
+        stored as they are. OpenTelemetry's names for generative AI are understood: with `gen_ai.operation.name="chat"`
+        and `gen_ai.usage.input_tokens` the tokens count. Nothing is recorded when the turn is not traced.
+        """
+        return Measured(self.trace, name, attributes)
 
     def new_id(self) -> str:
         """An id for an item that the workflow builds itself."""
