@@ -16,6 +16,7 @@ from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
+from chatdock.workflows.turn import CURRENT_TURN
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Execution:
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond
         assert answer is not None
+        CURRENT_TURN.set(self._turn)
         self._turn.emit_now, self._turn.stored = partial(self._emit_now, recorder), recorder.stored
         try:
             failed = await self._emit_all(answer(self._turn), recorder)
