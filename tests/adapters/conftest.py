@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatdock import workflow
-from tests.adapters.libraries import LIBRARIES, Library
+from tests.adapters.libraries import LIBRARIES, STATELESS, Library
 from tests.harness.client import Chat
 from tests.harness.server import serving
 
@@ -19,6 +19,12 @@ Talk = Callable[[Any], Chat]
 def library(request: pytest.FixtureRequest) -> Library:
     """Each of them in turn: what is promised holds for all."""
     return LIBRARIES[request.param]
+
+
+@pytest.fixture(params=STATELESS)
+def stateless(request: pytest.FixtureRequest) -> Library:
+    """Each that is given the thread's history with every turn."""
+    return STATELESS[request.param]
 
 
 @pytest.fixture

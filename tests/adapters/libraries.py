@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from agent_framework import (
-    Agent as FrameworkAgent,
-)
+from agent_framework import Agent as FrameworkAgent
 from agent_framework import (
     BaseChatClient,
     ChatResponseUpdate,
     Content,
     FunctionInvocationLayer,
     Message,
-    ResponseStream,
 )
 from agent_framework.exceptions import ChatClientException
 from langchain_core.exceptions import ModelAPIError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, SystemMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from pydantic_ai import Agent as PydanticAgent
@@ -55,13 +54,12 @@ class GraphModel(BaseChatModel):
         prompt = [(ROLES.get(message.type, message.type), _graph_text(message)) for message in messages]
         async for step in self.script.play(prompt, kwargs.get("model")):
             if isinstance(step, Think):
-                content: Any = [{"type": "reasoning", "reasoning": step.text, "index": 0}]
-                message = AIMessageChunk(content)
+                message = AIMessageChunk(content=[{"type": "reasoning", "reasoning": step.text, "index": 0}])
             elif isinstance(step, Call):
                 chunk = tool_call_chunk(name=step.tool, args=json.dumps(step.arguments), id=step.id, index=0)
-                message = AIMessageChunk("", tool_call_chunks=[chunk])
+                message = AIMessageChunk(content="", tool_call_chunks=[chunk])
             else:
-                message = AIMessageChunk(step)
+                message = AIMessageChunk(content=step)
             yield ChatGenerationChunk(message=message)
 
 
@@ -90,13 +88,19 @@ def graph_builder(script: Script, tools: Sequence[Tool]) -> StateGraph[Any, Any,
 
 
 def _graph_tool(tool: Tool) -> StructuredTool:
-    asynchronous = tool.__code__.co_flags & 0x80
-    return StructuredTool.from_function(**{"coroutine" if asynchronous else "func": tool})
+    if inspect.iscoroutinefunction(tool):
+        return StructuredTool.from_function(coroutine=tool)
+    return StructuredTool.from_function(tool)
 
 
 def langgraph(script: Script, tools: Sequence[Tool] = ()) -> Any:
     """A compiled graph."""
     return graph_builder(script, tools).compile()
+
+
+def remembering(script: Script, tools: Sequence[Tool] = ()) -> Any:
+    """The same with a checkpointer."""
+    return graph_builder(script, tools).compile(checkpointer=InMemorySaver())
 
 
 def pydantic_ai(script: Script, tools: Sequence[Tool] = (), **options: Any) -> Any:
@@ -174,7 +178,7 @@ class Library:
         self._agent = agent
         self._failure = failure
 
-    def script(self, *answers: list[Step]) -> Script:
+    def script(self, *answers: Sequence[Step]) -> Script:
         """A model that gives these answers."""
         return Script(list(answers), self._failure)
 
@@ -183,8 +187,10 @@ class Library:
         return self._agent(script, tools)
 
 
-LIBRARIES = {
+STATELESS = {
     "langgraph": Library(langgraph, lambda: ModelAPIError("overloaded")),
     "pydantic_ai": Library(pydantic_ai, lambda: ModelHTTPError(429, "scripted")),
     "agent_framework": Library(agent_framework, lambda: ChatClientException("overloaded")),
 }
+"""Those that are given the history."""
+LIBRARIES = {**STATELESS, "langgraph-checkpointer": Library(remembering, lambda: ModelAPIError("overloaded"))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ Prompt = list[tuple[str, str]]
 class Script:
     """The answers to one request of the model after another, and what the model was asked."""
 
-    answers: list[list[Step]]
+    answers: list[Sequence[Step]]
     failure: Callable[[], Exception]
     """What the library's models raise."""
     asked: list[Prompt] = field(default_factory=list)

@@ -54,14 +54,15 @@ def test_the_model_is_given_what_was_said_before(library: Library, talk: Talk) -
             ("assistant", "At nine."),
             (
                 "user",
-                "And @tomorrow\n\nThe user is referring to this in particular:\nnine\n\n"
-                '@tomorrow is day_2 {"week": 7}',
+                'And @tomorrow\n\nThe user is referring to this in particular:\nnine\n\n@tomorrow is day_2 {"week": 7}',
             ),
         ],
     ]
 
 
-def test_what_clients_do_not_see_and_what_their_tools_answered_is_in_the_history(library: Library, talk: Talk) -> None:
+def test_what_clients_do_not_see_and_what_their_tools_answered_is_in_the_history(
+    stateless: Library, talk: Talk
+) -> None:
     async def look() -> str:
         """Ask the page where the user is."""
         turn = current_turn()
@@ -70,18 +71,18 @@ def test_what_clients_do_not_see_and_what_their_tools_answered_is_in_the_history
         await turn.emit(turn.ask(types.StructuredInputFreeform(id="why", question="Why?")))
         return "asked"
 
-    script = library.script([Call("look", {})], ["One moment."], ["There."])
-    chat = talk(library.agent(script, look))
+    script = stateless.script([Call("look", {})], ["One moment."], ["There."])
+    chat = talk(stateless.agent(script, look))
     thread_id = chat.create("Where am I?").thread_id
     told = Turn(chat.stream("threads.add_client_tool_output", thread_id=thread_id, result={"berth": 4}))
     assert told.text == "There."
     assert script.asked[-1][1:] == [
         ("user", "Where am I?"),
         ("user", f'Hidden context, not shown to the user:\n{{"note": "{CANARY}"}}'),
-        ("assistant", 'locate {"precise": true}'),
-        ("tool", '{"berth": 4}'),
         ("user", "The user was asked, and the questions are pending:\n- Why?: unanswered"),
         ("assistant", "One moment."),
+        ("assistant", 'locate {"precise": true}'),
+        ("tool", '{"berth": 4}'),
     ]
 
 
@@ -104,7 +105,7 @@ def test_tools_are_tasks_that_show_neither_arguments_nor_results(library: Librar
         """The tides of a harbour."""
         return f"secret tides of {harbour}"
 
-    script = library.script(["Let me look."] + [Call("tide_table", {"harbour": "Brest"})], ["At nine."])
+    script = library.script(["Let me look.", Call("tide_table", {"harbour": "Brest"})], ["At nine."])
     chat = talk(library.agent(script, tide_table))
     turn = chat.create()
     assert [item["type"] for item in chat.items(turn.thread_id)][1:] == [

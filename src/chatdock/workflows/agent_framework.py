@@ -9,7 +9,7 @@ from agent_framework.exceptions import AgentException, ChatClientException
 
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
-from chatdock.workflows.transcript import Called, transcript
+from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class FrameworkAgentAdapter:
     async def _run(self, turn: Turn) -> AsyncGenerator[Any, None]:
         chosen = turn.inference_options.model
         options = {"options": {"model": chosen}} if chosen and isinstance(self.agent, RawAgent) else {}
-        names: dict[str, str] = {}
-        async with self.agent.run(_messages(await turn.history()), stream=True, **options) as updates:
+        async with self.agent.run(_messages(await conversation(turn)), stream=True, **options) as updates:
             async for update in updates:
                 for content in update.contents:
                     for part in _parts(content, update.message_id or ""):

@@ -21,7 +21,7 @@ from openai import OpenAIError
 
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
-from chatdock.workflows.transcript import Called, transcript
+from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class GraphAdapter:
             yield Text(self._question(interrupts), "interrupt")
 
     async def _input(self, turn: Turn, config: RunnableConfig) -> dict[str, Any] | Command[Any]:
-        history = await turn.history()
+        history = await conversation(turn)
         if not self._remembers:
             return {"messages": _messages(history)}
         state = await self.graph.aget_state(config)
@@ -94,7 +94,7 @@ class GraphAdapter:
             return {"messages": [*_removed(known), *_messages([answered])]}
         if turn.message is not None and (pending := _pending(state)):
             return Command(resume={pending.id: turn.text})
-        new = [item for item in history if item is answered or item.id == answered.id or _unheard(item, ids)]
+        new = [item for item in history if item.id == answered.id or _unheard(item, ids)]
         return {"messages": [*_removed(_unanswered(known)), *_messages(new)]}
 
     def _question(self, interrupts: list[Any]) -> str:

@@ -33,7 +33,7 @@ from pydantic_ai.exceptions import AgentRunError
 
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
-from chatdock.workflows.transcript import Called, transcript
+from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.turn import Turn
 from chatdock.workflows.workflow import WorkflowError
 
@@ -70,7 +70,7 @@ class PydanticAgentAdapter:
         said = False
         held: list[str] = []  # text of an agent whose output is no text may be that output: wait for what follows
         running = self.agent.run_stream_events(
-            message_history=_messages(await turn.history()),
+            message_history=_messages(await conversation(turn)),
             deps=None if self.agent.deps_type is NoneType else turn,
             model=turn.inference_options.model,
             # A history is given, so the agent's system prompt would be taken to be in it.
@@ -101,10 +101,7 @@ class PydanticAgentAdapter:
                         held.clear()
                         said = False
                         yield ToolStarted(call.tool_call_id, call.tool_name)
-                    case (
-                        FunctionToolResultEvent(part=result)
-                        | PartStartEvent(part=NativeToolReturnPart() as result)
-                    ):
+                    case FunctionToolResultEvent(part=result) | PartStartEvent(part=NativeToolReturnPart() as result):
                         yield ToolEnded(result.tool_call_id)
                     case AgentRunResultEvent():
                         if not said or not isinstance(event.result.output, str):

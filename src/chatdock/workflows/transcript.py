@@ -23,6 +23,8 @@ from chatkit.types import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from chatdock.workflows.turn import Turn
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -44,6 +46,17 @@ class Called:
     arguments: dict[str, Any]
     output: str
     """JSON."""
+
+
+async def conversation(turn: Turn) -> list[ThreadItem]:
+    """The thread's items, oldest first, and last of all what this turn answers: a model answers what stands last.
+
+    A client tool call and structured input stand higher in the thread when the agent went on after them.
+    """
+    items = await turn.history()
+    answered = turn.message or turn.tool_output or turn.answers
+    own = [item for item in items if answered is not None and item.id == answered.id]
+    return [item for item in items if item not in own] + own
 
 
 def transcript(items: Iterable[ThreadItem]) -> list[Said | Called]:
