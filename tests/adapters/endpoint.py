@@ -66,9 +66,9 @@ def _json(value: Any) -> bytes:
 
 
 async def _body(receive: Any) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         event = await receive()
         body += event.get("body", b"")
         if not event.get("more_body"):
-            return body
+            return bytes(body)

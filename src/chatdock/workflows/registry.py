@@ -16,7 +16,7 @@ _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=
 def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
-    Takes an async generator function over a `Turn`, or an agent of one of `kinds.KINDS`. Without `allow_cancel`, clients
+    Takes an async generator function over a `Turn`, or an agent of one of the `KINDS`. Without `allow_cancel`, clients
     show no stop button. The newest registration of an id answers sessions that name no version.
     """
     if not workflow_id or len(workflow_id) > 256:
