@@ -1,6 +1,7 @@
 """Chatdock: ChatKit on your own machines.
 
-What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives.
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, and
+`current_turn()` finds it in tools.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatdock.workflows.registry import workflow
-    from chatdock.workflows.turn import Turn
+    from chatdock.workflows.turn import Turn, current_turn
     from chatdock.workflows.workflow import Emitted, Workflow
 
-__all__ = ["Emitted", "Turn", "Workflow", "__version__", "workflow"]
+__all__ = ["Emitted", "Turn", "Workflow", "__version__", "current_turn", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Emitted": "chatdock.workflows.workflow",
     "Turn": "chatdock.workflows.turn",
+    "current_turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",
     "workflow": "chatdock.workflows.registry",
 }

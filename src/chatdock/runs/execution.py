@@ -20,6 +20,7 @@ from chatdock.tracing.trace import enter
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.registry import not_here
 from chatdock.workflows.titles import clean
+from chatdock.workflows.turn import CURRENT_TURN
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ class Execution:
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond
         assert answer is not None
+        CURRENT_TURN.set(self._turn)
         self._turn.emit_now, self._turn.stored = partial(self._emit_now, recorder), recorder.stored
         try:
             failed = await self._emit_all(answer(self._turn), recorder)

@@ -54,12 +54,19 @@ class Steps:
         )
 
     async def __aenter__(self) -> Steps:
+        return await self.begin()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not issubclass(kind, asyncio.CancelledError | GeneratorExit):
+            await self.end()
+
+    async def begin(self) -> Steps:
+        """Show the item; `async with` does."""
         await self._turn.emit(ThreadItemAddedEvent(item=self.item.model_copy(deep=True)))
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and issubclass(kind, asyncio.CancelledError | GeneratorExit):
-            return
+    async def end(self) -> None:
+        """Store it; `async with` does, unless the turn was stopped."""
         workflow = self.item.workflow
         seconds = round(time.monotonic() - self._begun)
         workflow.summary = CustomSummary(title=self.summary) if self.summary else DurationSummary(duration=seconds)

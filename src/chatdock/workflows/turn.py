@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -195,3 +196,18 @@ class Turn(TurnEvents):
     def now(self) -> datetime:
         """The time for an item that the workflow builds itself, with its zone."""
         return datetime.now(UTC)
+
+
+CURRENT_TURN: ContextVar[Turn] = ContextVar("current_turn")
+"""Set for each execution, in the task of its own."""
+
+
+def current_turn() -> Turn:
+    """The turn that is being answered, for tools and callbacks that are not given it.
+
+    Works in what a workflow awaits, in tasks that it starts and in `asyncio.to_thread`; elsewhere a `RuntimeError`.
+    """
+    try:
+        return CURRENT_TURN.get()
+    except LookupError:
+        raise RuntimeError("current_turn() works while a turn is answered, in what its workflow calls") from None

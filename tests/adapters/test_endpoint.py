@@ -1,0 +1,109 @@
+"""Clients of OpenAI's API, as the libraries bring them: at an endpoint that misbehaves, and at a real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+from langgraph.graph import START, MessagesState, StateGraph
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from chatdock.model.embedded import EmbeddedModel
+from chatdock.model.pull import pull
+from tests.adapters.conftest import Talk
+from tests.adapters.endpoint import Endpoint
+from tests.harness.asgi import running
+from tests.harness.client import message
+from tests.harness.server import eventually
+
+Make = Callable[[str, str], Any]
+
+
+def langgraph(url: str, model: str) -> Any:
+    client = ChatOpenAI(model=model, base_url=f"{url}/v1", api_key="none", max_retries=0)  # type: ignore[arg-type]
+
+    async def ask(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await client.ainvoke(state["messages"])]}
+
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
+    builder.add_node("ask", ask)
+    builder.add_edge(START, "ask")
+    return builder.compile()
+
+
+def pydantic_ai(url: str, model: str) -> Any:
+    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(base_url=f"{url}/v1", api_key="none")))
+
+
+@pytest.fixture(params=[langgraph, pydantic_ai])
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.param
+    return made
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    return Endpoint()
+
+
+@pytest.fixture
+def url(endpoint: Endpoint) -> Iterator[str]:
+    with running(endpoint) as url:
+        yield url
+
+
+def test_an_answer_streams(make: Make, talk: Talk, url: str) -> None:
+    turn = talk(make(url, "ok")).create()
+    assert (turn.text, turn.outcome) == ("High water.", "completed")
+
+
+@pytest.mark.parametrize(("model", "kept"), [("401", []), ("429", []), ("503", []), ("cut", ["High "])])
+def test_an_endpoint_that_fails_offers_a_retry(make: Make, talk: Talk, url: str, model: str, kept: list[str]) -> None:
+    turn = talk(make(url, model)).create()
+    assert turn.events[-1]["message"] == "The model could not answer. Please try again."
+    assert turn.events[-1]["allow_retry"]
+    assert [item["content"][0]["text"] for item in turn.done("assistant_message")] == kept
+
+
+def test_an_endpoint_that_cannot_be_reached_offers_a_retry(make: Make, talk: Talk) -> None:
+    turn = talk(make("http://127.0.0.1:1", "ok")).create()
+    assert turn.events[-1]["message"] == "The model could not answer. Please try again."
+
+
+def test_stopping_hangs_up_on_the_endpoint(make: Make, talk: Talk, url: str, endpoint: Endpoint) -> None:
+    chat = talk(make(url, "slow"))
+    thread_id = ""
+    with chat.open("threads.create", {"input": message("Tell me")}) as stream:
+        for frame in stream:
+            if frame.event is not None and frame.event["type"] == "thread.created":
+                thread_id = frame.event["thread"]["id"]
+            if "text_delta" in str(frame.event):
+                chat.call("threads.cancel", thread_id=thread_id)
+    eventually(endpoint.hung_up.is_set, seconds=2, what="the end of the connection")
+
+
+@contextmanager
+def embedded(path: Path) -> Iterator[str]:
+    """The address of the embedded model, whose process lives inside the block."""
+    with asyncio.Runner() as runner:
+        model = runner.run(EmbeddedModel.start(path))
+        try:
+            yield model.base_url.removesuffix("/v1")
+        finally:
+            runner.run(model.stop())
+
+
+@pytest.mark.slow
+def test_the_embedded_model_answers(make: Make, talk: Talk) -> None:
+    with embedded(pull(progress=False)) as url:
+        turn = talk(make(url, "any")).create("Say hello.")
+    assert turn.outcome == "completed"
+    assert turn.text
+    assert len(turn.of("assistant_message.content_part.text_delta")) > 1
