@@ -1,0 +1,14 @@
+"""What a chatkit-python `Store` has to keep to, as tests for any of them.
+
+    from chatdock.conformance import StoreConformance
+
+    class TestMyStore(StoreConformance):
+        async def make_store(self):
+            return MyStore()
+
+pytest runs the class; nothing here imports it.
+"""
+
+from chatdock.conformance.store import StoreConformance
+
+__all__ = ["StoreConformance"]
