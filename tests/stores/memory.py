@@ -174,7 +174,7 @@ class SaysMoreWhenAPageIsFull(MemoryStore):
     """A full last page claims another one."""
 
     def cut(self, everything: Sequence[T], after: str | None, limit: int) -> Page[T]:
-        page = super().cut(everything, after, limit)
+        page: Page[T] = super().cut(everything, after, limit)
         full = len(page.data) == limit
         return Page(data=page.data, has_more=full, after=page.data[-1].id if full else None)
 
@@ -183,7 +183,7 @@ class IncludesTheCursor(MemoryStore):
     """A page begins with the item that it should begin after."""
 
     def cut(self, everything: Sequence[T], after: str | None, limit: int) -> Page[T]:
-        page = super().cut(everything, after, limit)
+        page: Page[T] = super().cut(everything, after, limit)
         if after is None:
             return page
         before = next(entry for entry in everything if entry.id == after)

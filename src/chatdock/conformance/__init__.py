@@ -9,6 +9,11 @@
 pytest runs the class; nothing here imports it.
 """
 
-from chatdock.conformance.store import StoreConformance
+import sys
+
+if "pytest" in sys.modules:  # then failures show the two sides that differ
+    sys.modules["pytest"].register_assert_rewrite("chatdock.conformance.store")
+
+from chatdock.conformance.store import StoreConformance  # noqa: E402
 
 __all__ = ["StoreConformance"]

@@ -105,6 +105,8 @@ def _wrong_size(grant: Grant, received: int) -> ApiError:
     return InvalidRequest(f"The file was announced with {grant.size} bytes; {received} came.", code="upload_incomplete")
 
 
-async def _refusal(_request: Request, error: Exception) -> Response:
+async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return JSONResponse(error.envelope(), error.status, error.headers)
+    # The rest of a refused upload, which may have no end, is not waited for.
+    closing = {"Connection": "close"} if request.method == "PUT" else {}
+    return JSONResponse(error.envelope(), error.status, {**error.headers, **closing})
