@@ -183,12 +183,11 @@ class IncludesTheCursor(MemoryStore):
     """A page begins with the item that it should begin after."""
 
     def cut(self, everything: Sequence[T], after: str | None, limit: int) -> Page[T]:
-        page: Page[T] = super().cut(everything, after, limit)
-        if after is None:
-            return page
-        before = next(entry for entry in everything if entry.id == after)
-        data = [self.copy(before), *page.data][:limit]
-        return Page(data=data, has_more=page.has_more, after=data[-1].id if page.has_more else None)
+        names = [entry.id for entry in everything]
+        if after in names:
+            place = names.index(after)
+            after = names[place - 1] if place else None
+        return super().cut(everything, after, limit)
 
 
 class OrdersItemsByTime(MemoryStore):

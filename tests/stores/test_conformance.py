@@ -21,7 +21,6 @@ def user_of(context: dict[str, str]) -> str:
     return context["user_id"]
 
 
-@pytest.mark.slow
 class TestSQLStore(StoreConformance):
     """On a new SQLite file for each test."""
 

@@ -364,10 +364,11 @@ async def test_the_sweep_takes_what_no_message_has_and_leaves_the_rest(desk: Des
     sent, unsent, deleted = [await desk.upload(files, b"12345") for _ in range(3)]
     await desk.store.save_attachment(sent.model_copy(update={"thread_id": "cthr_1"}), ADA)
     await desk.store.delete_attachment(deleted.id, ADA)
+    (desk.folder / "files" / "README").write_text("not a file of ours")
     assert await files.sweep() == 1
-    assert sorted(desk.stored()) == sorted([sent.id, unsent.id])
+    assert sorted(desk.stored()) == sorted(["README", sent.id, unsent.id])
     assert await files.sweep(timedelta(0)) == 1
-    assert desk.stored() == [sent.id]
+    assert sorted(desk.stored()) == sorted(["README", sent.id])
     assert await files.read(sent.id, ADA) == b"12345"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
+import os
 import sys
 from collections import Counter
 from datetime import datetime
@@ -102,7 +102,7 @@ async def test_a_shared_database_is_left_open(tmp_path: Path) -> None:
 
 async def test_a_url_is_opened_at_the_first_use_once_and_again_after_closing(tmp_path: Path) -> None:
     store = SQLStore[Context](url(tmp_path), user=user_of)
-    assert not list(tmp_path.iterdir())
+    assert not os.listdir(tmp_path)
     await asyncio.gather(*(store.save_thread(new_thread(store), ADA) for _ in range(20)))
     await store.close()
     assert len((await store.load_threads(50, None, "desc", ADA)).data) == 20
@@ -165,7 +165,8 @@ def test_the_server_and_the_store_share_threads_both_ways(tmp_path: Path) -> Non
 
         made, known = asyncio.run(use_store())
         assert known == ["user_message", "assistant_message"]
-        assert said(chat.items(turn.thread_id)) == ["made by the server", "You said made by the server", "added by the store"]
+        answered = "You said made by the server"
+        assert said(chat.items(turn.thread_id)) == ["made by the server", answered, "added by the store"]
 
         shown = chat.call("threads.get_by_id", thread_id=made)
         assert (shown["title"], shown["status"]) == ("Made by the store", {"type": "locked", "reason": "for now"})
@@ -216,10 +217,11 @@ async def test_writers_in_two_processes_lose_nothing_and_share_no_position(tmp_p
     thread = new_thread(store)
     await store.save_thread(thread, ADA)
     processes = [
-        subprocess.Popen([sys.executable, "-c", WRITER, url(tmp_path), thread.id, name]) for name in ("one", "two")
+        await asyncio.create_subprocess_exec(sys.executable, "-c", WRITER, url(tmp_path), thread.id, name)
+        for name in ("one", "two")
     ]
-    endings = await asyncio.gather(*(asyncio.to_thread(process.wait, 60) for process in processes))
-    assert endings == [0, 0]
+    async with asyncio.timeout(60):
+        assert [await process.wait() for process in processes] == [0, 0]
     page = await store.load_thread_items(thread.id, None, 1000, "asc", ADA)
     found = [entry.id for entry in page.data]
     assert Counter(found) == Counter(

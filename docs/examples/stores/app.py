@@ -3,7 +3,8 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 
 from chatkit.server import ChatKitServer, NonStreamingResult
 from chatkit.store import NotFoundError
@@ -32,6 +33,9 @@ def signed_in(request: Request) -> Context:
     return {"user": user}
 
 
+SignedIn = Annotated[Context, Depends(signed_in)]
+
+
 def user_of(context: Context) -> str:
     return context["user"]
 
@@ -57,7 +61,7 @@ class Desk(ChatKitServer[Context]):
         message = AssistantMessageItem(
             id=self.store.generate_item_id("message", thread, context),
             thread_id=thread.id,
-            created_at=datetime.now(),
+            created_at=datetime.now(UTC),
             content=[AssistantMessageContent(text=" ".join(said) or "What can I do for you?")],
         )
         yield ThreadItemDoneEvent(item=message)
@@ -77,7 +81,7 @@ app.mount("/files", files.app)
 
 
 @app.post("/chatkit")
-async def chatkit(request: Request, context: Context = Depends(signed_in)) -> Response:
+async def chatkit(request: Request, context: SignedIn) -> Response:
     result = await desk.process(await request.body(), context)
     if isinstance(result, NonStreamingResult):
         return Response(result.json, media_type="application/json")
@@ -85,7 +89,7 @@ async def chatkit(request: Request, context: Context = Depends(signed_in)) -> Re
 
 
 @app.get("/attachments/{attachment_id}")
-async def download(attachment_id: str, context: Context = Depends(signed_in)) -> Response:
+async def download(attachment_id: str, context: SignedIn) -> Response:
     return RedirectResponse(await files.download_url(attachment_id, context))
 
 

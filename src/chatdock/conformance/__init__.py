@@ -14,6 +14,6 @@ import sys
 if "pytest" in sys.modules:  # then failures show the two sides that differ
     sys.modules["pytest"].register_assert_rewrite("chatdock.conformance.store")
 
-from chatdock.conformance.store import StoreConformance  # noqa: E402
+from chatdock.conformance.store import StoreConformance
 
 __all__ = ["StoreConformance"]

@@ -7,7 +7,6 @@ that a link allows is in it, and nothing about it is stored.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import time
 from collections.abc import Sequence
@@ -62,7 +61,7 @@ class Links:
             raise Forbidden("This link is not valid.", code="invalid_link")
         try:
             grant = Grant(**orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
-        except (binascii.Error, orjson.JSONDecodeError, TypeError) as error:
+        except TypeError as error:  # of a version whose grants say something else
             raise Forbidden("This link is not valid.", code="invalid_link") from error
         if grant.method != method:
             raise Forbidden(f"This link is for {grant.method}.", code="invalid_link")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 20 * 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_KEY = re.compile(rf"[0-9a-f]{{32}}/{_ID.pattern}")
 
 
 class FileStore(AttachmentStore[TContext]):
@@ -143,7 +144,8 @@ class FileStore(AttachmentStore[TContext]):
         await self._store.forget_unsent_attachments(datetime.now(UTC) - unsent_after)
         swept = 0
         async for keys in self._blobs.keys():
-            by_id = {key.rpartition("/")[2]: key for key in keys}
+            # Whatever else lies there is not ours.
+            by_id = {key.rpartition("/")[2]: key for key in keys if _KEY.fullmatch(key)}
             for gone in await self._store.without_record(by_id):
                 await self._blobs.delete(by_id[gone])
                 swept += 1
