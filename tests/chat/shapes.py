@@ -11,8 +11,9 @@ from typing import Any
 from chatkit import types
 
 from chatdock import Turn
+from chatdock.workflows.workflow import Emitted
 
-Event = str | types.ThreadStreamEvent
+Event = Emitted
 Script = AsyncIterator[Event]
 GATE_SECONDS = 20.0
 

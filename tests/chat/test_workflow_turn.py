@@ -95,7 +95,7 @@ def test_a_turn_names_its_user_its_session_and_its_workflow_and_holds_the_reques
     with chat.open("threads.create", said("hi"), members={"metadata": sent}) as frames:
         assert Streamed(list(frames)).outcome == "completed"
     [turn] = seen
-    assert (turn.user, turn.session_id, turn.workflow_id) == (user, session["id"], "wf_test")
+    assert (turn.user, turn.session.id, turn.workflow_id) == (user, session["id"], "wf_test")
     assert turn.metadata == sent
     assert turn.thread.metadata == {}
     assert (turn.text, turn.action, turn.sender, turn.tool_output, turn.answers) == ("hi", None, None, None, None)

@@ -23,7 +23,7 @@ from pydantic import BaseModel, TypeAdapter
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.workflows.showcase import COMMANDS, gallery, showcase
 from chatdock.workflows.showcase.picture import picture
-from chatdock.workflows.turn import Turn
+from chatdock.workflows.turn import Turn, TurnSession
 from chatdock.workflows.workflow import Emitted
 
 pytestmark = pytest.mark.anyio
@@ -57,8 +57,9 @@ def user_message(text: str, **fields: Any) -> ck.UserMessageItem:
 def make_turn(text: str | None = None, **fields: Any) -> Turn:
     """A turn as the engine makes one, without an engine."""
     message = None if text is None else user_message(text)
-    given = {"message": message, "user": "user_1", "session_id": "cksess_test", "workflow_id": "wf_showcase", **fields}
-    return Turn(thread=ck.ThreadMetadata(id=THREAD, created_at=TIME), **given)
+    given = {"message": message, "user": "user_1", "workflow_id": "wf_showcase", **fields}
+    session = TurnSession(id="cksess_test")
+    return Turn(thread=ck.ThreadMetadata(id=THREAD, created_at=TIME), session=session, **given)
 
 
 async def collect(turn: Turn) -> tuple[list[Emitted], Exception | None]:
@@ -392,7 +393,7 @@ async def test_state_is_counted_and_only_names_are_told() -> None:
 
 
 async def test_a_turn_tells_about_itself() -> None:
-    async def load(limit: int | None) -> list[ThreadItem]:
+    async def load(limit: int | None, before: str | None) -> list[ThreadItem]:
         return [user_message("history"), user_message("again")]
 
     assert text_of(await say("whoami", locale="de-DE")) == "User: user_1. Locale: de-DE."

@@ -71,7 +71,7 @@ def state_change(turn: Turn) -> list[Op[Any]]:
 
     A session's state variables are that session's: one that the workflow left as it was is not stored with the thread.
     """
-    variables, saved = turn.variables, turn.saved_state
+    variables, saved = turn.session.state_variables, turn.saved_state
     untouched = {name for name, value in variables.items() if name in turn.state and turn.state[name] == value}
     keep = {name: saved[name] for name in untouched if name in saved}
     keep |= {name: value for name, value in turn.state.items() if name not in untouched}

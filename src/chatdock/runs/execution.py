@@ -6,11 +6,12 @@ import asyncio
 import inspect
 from contextlib import aclosing
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from chatkit.errors import CustomStreamError, StreamError
-from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent, ThreadItemUpdatedEvent
+from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
 from chatdock.runs.changes import cancel_note
@@ -176,6 +177,7 @@ class Execution:
             return "failed", missing
         answer = workflow.on_action if self._work.kind == "action" else workflow.respond
         assert answer is not None
+        self._turn.emit_now, self._turn.stored = partial(self._emit_now, recorder), recorder.stored
         try:
             failed = await self._emit_all(answer(self._turn), recorder)
             if not failed:
@@ -204,29 +206,35 @@ class Execution:
         """Returns the message of an `error` event that the workflow yielded, which ends its turn."""
         async with aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
-                if type(event) is ThreadItemUpdatedEvent:  # isinstance() on pydantic's classes takes ten times as long
-                    recorder.update(event)
-                elif isinstance(event, str):
-                    recorder.text(event)
-                elif isinstance(event, ErrorEvent):
+                if type(event) is ErrorEvent:  # isinstance() on pydantic's classes takes ten times as long
                     await recorder.keep_partial()
                     recorder.event(event)
                     return event.message or str(event.code)
-                else:
-                    recorder.event(event)
-                    if isinstance(event, ThreadItemDoneEvent) and _pending_call(event):
-                        return None
+                recorder.emit(event)
+                if type(event) is ThreadItemDoneEvent and _pending_call(event):
+                    return None
                 if recorder.full:
                     await recorder.room()
                 if self._stopped:
                     raise asyncio.CancelledError
         return None
 
+    async def _emit_now(self, recorder: Recorder, event: Emitted) -> None:
+        """What a tool or a callback of the workflow says."""
+        if self._ending or self._stopped:
+            raise asyncio.CancelledError
+        if isinstance(event, ErrorEvent):
+            raise WorkflowError("an ErrorEvent ends the turn: yield it, or raise CustomStreamError")
+        recorder.emit(event)
+        if recorder.full:
+            await recorder.room()
+
     async def _finish(self, recorder: Recorder, outcome: str, error: str | None) -> None:
         """Store the end; exactly one of the worker and the abandoning timer gets here first."""
         if self._ending:
             return
         self._ending = True
+        self._turn.emit_now = self._turn.stored = None
         try:
             if self._stopped is not Stop.LOST:
                 outcome, error = await self._describe(recorder, outcome, error)

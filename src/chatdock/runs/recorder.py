@@ -77,6 +77,7 @@ class Recorder:
         self._delta_item, self._delta_index = "", 0
         self._text: list[str] = []
         self._text_item: types.AssistantMessageItem | None = None
+        self._annotations: list[types.Annotation] = []
         self._open: set[str] = set()
         self._hidden = set(turn.hidden_ids)
         self._fake: tuple[str, str] | None = None
@@ -93,6 +94,17 @@ class Recorder:
 
     # What workflows yield
 
+    def emit(self, event: str | types.Annotation | types.ThreadStreamEvent) -> None:
+        """Anything but an error."""
+        if type(event) is types.ThreadItemUpdatedEvent:  # isinstance() on pydantic's classes takes ten times as long
+            self.update(event)
+        elif isinstance(event, str):
+            self.text(event)
+        elif isinstance(event, types.Annotation):
+            self.annotation(event)
+        else:
+            self.event(event)
+
     def text(self, text: str) -> None:
         """Assistant text: opens a message, or continues the open one."""
         if not text:
@@ -108,6 +120,18 @@ class Recorder:
             self._answer()
         self._text.append(text)
         self._delta(self._text_item.id, 0, text)
+
+    def annotation(self, annotation: types.Annotation) -> None:
+        """A source of the text that was yielded; without an index, of its end so far."""
+        if self._text_item is None:
+            raise WorkflowError("an annotation belongs to text that was yielded before it, with no item in between")
+        if annotation.index is None:
+            annotation = annotation.model_copy(update={"index": sum(map(len, self._text))})
+        update = types.AssistantMessageContentPartAnnotationAdded(
+            content_index=0, annotation_index=len(self._annotations), annotation=annotation
+        )
+        self._annotations.append(annotation)
+        self._emit(frames.dump(types.ThreadItemUpdatedEvent(item_id=self._text_item.id, update=update)))
 
     def event(self, event: types.ThreadStreamEvent) -> None:
         """An event: checked, corrected where chatkit's types are careless, hidden where clients must not see it."""
@@ -157,7 +181,8 @@ class Recorder:
         if item is None:
             return
         self._text_item = None
-        content = types.AssistantMessageContent(text=frames.clean("".join(self._text)))
+        annotations, self._annotations = self._annotations, []
+        content = types.AssistantMessageContent(text=frames.clean("".join(self._text)), annotations=annotations)
         self._text.clear()
         self._emit(_part_event(item.id, "done", content))
         self._stored("thread.item.done", item.model_copy(update={"content": [content]}))
@@ -197,6 +222,12 @@ class Recorder:
         """Wait until what is pending has been stored."""
         self._begin_flush()
         if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+
+    async def stored(self) -> None:
+        """Wait until everything that was said is stored; a message that is still open is not."""
+        self._begin_flush()
+        while self._flushing is not None:
             await asyncio.wait([self._flushing])
 
     async def keep_partial(self) -> None:

@@ -21,10 +21,10 @@ from pydantic_core import from_json, to_json
 from chatdock.protocol.frames import ITEM
 from chatdock.storage import items, sessions, threads
 from chatdock.storage.threads import thread_from_row
-from chatdock.workflows.turn import Turn
+from chatdock.workflows.turn import Turn, TurnSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from chatdock.storage.database import Database, Row, Tx
 
@@ -107,10 +107,15 @@ def make_turn(
     saved: dict[str, Any] = orjson.loads(saved_state)
     session_variables: dict[str, Any] = orjson.loads(variables) if variables else {}
 
-    async def load_items(limit: int | None) -> list[ThreadItem]:
-        rows = await database.read(
-            lambda tx: items.page(tx, thread_id, order="desc", count=ALL if limit is None else limit)
-        )
+    async def load_items(limit: int | None, before: str | None) -> list[ThreadItem]:
+        async def load(tx: Tx) -> Sequence[Row]:
+            place = None if before is None else await items.by_id(tx, thread_id, before)
+            if before is not None and place is None:
+                return ()
+            count = ALL if limit is None else limit
+            return await items.page(tx, thread_id, order="desc", count=count, after=place)
+
+        rows = await database.read(load)
         history = [ITEM.validate_json(row["data"]) for row in reversed(rows)]
         # Messages that came in meanwhile and wait for their own turn are not this one's to answer.
         own = next((n for n, entry in enumerate(history) if entry.id == work.item_id), len(history))
@@ -119,7 +124,7 @@ def make_turn(
     return Turn(
         thread=thread,
         user=work.user_id,
-        session_id=session_id,
+        session=TurnSession(id=session_id, state_variables=session_variables),
         workflow_id=work.workflow_id,
         message=item if isinstance(item, UserMessageItem) else None,
         action=None if work.action is None else Action[str, Any].model_validate(work.action),
@@ -127,7 +132,6 @@ def make_turn(
         tool_output=item if isinstance(item, ClientToolCallItem) else None,
         answers=item if isinstance(item, StructuredInputItem) else None,
         state={**orjson.loads(saved_state), **session_variables},
-        variables=session_variables,
         saved_state=saved,
         locale=work.locale,
         metadata=work.metadata,

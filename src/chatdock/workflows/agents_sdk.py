@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from agents import Agent, Model, OpenAIProvider, RunConfig, Runner
-from chatkit.agents import AgentContext, ThreadItemConverter, stream_agent_response
+from chatkit.agents import AgentContext, stream_agent_response
 from chatkit.errors import CustomStreamError
 from chatkit.store import Store, StoreItemType
 from chatkit.types import (
     Attachment,
-    HiddenContextItem,
     Page,
     ThreadItem,
     ThreadItemDoneEvent,
     ThreadMetadata,
-    UserMessageTagContent,
 )
 from openai import OpenAIError
-from openai.types.responses import ResponseInputTextParam
 
 from chatdock.protocol import ids
+from chatdock.workflows.input_items import TurnConverter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,7 +68,7 @@ class AgentAdapter:
         items = await turn.history(self.history_limit)
         result = Runner.run_streamed(
             self.agent,
-            await _Converter().to_agent_input(items),
+            await TurnConverter().to_agent_input(items),
             context=context,
             run_config=self._run_config(),
         )
@@ -97,18 +95,6 @@ class AgentAdapter:
         if self._provider is None:
             return RunConfig(tracing_disabled=True)
         return RunConfig(tracing_disabled=True, model_provider=self._provider)
-
-
-class _Converter(ThreadItemConverter):
-    """Items as the model's input; tags as text, hidden context of any shape."""
-
-    async def tag_to_message_content(self, tag: UserMessageTagContent) -> ResponseInputTextParam:
-        return ResponseInputTextParam(type="input_text", text=f"@{tag.text} is {tag.id} {tag.data or ''}".strip())
-
-    async def hidden_context_to_input(self, item: HiddenContextItem) -> Any:
-        if not isinstance(item.content, str):
-            item = item.model_copy(update={"content": repr(item.content)})
-        return await super().hidden_context_to_input(item)
 
 
 class _TurnStore(Store[Any]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chatkit.actions import Action
 from chatkit.types import (
@@ -19,15 +19,35 @@ from chatkit.types import (
 )
 
 from chatdock.protocol import ids
+from chatdock.workflows.turn_events import TurnEvents
 
-LoadItems = Callable[[int | None], Awaitable[list[ThreadItem]]]
+if TYPE_CHECKING:
+    from agents import TResponseInputItem
+    from chatkit.agents import ThreadItemConverter
+    from chatkit.icons import IconName
+
+    from chatdock.workflows.live import Picture, Steps
+    from chatdock.workflows.workflow import Emitted
+
+LoadItems = Callable[[int | None, str | None], Awaitable[list[ThreadItem]]]
+Emit = Callable[["Emitted"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSession:
+    """The session that a request came with."""
+
+    id: str
+    state_variables: dict[str, Any] = field(default_factory=dict, repr=False)
+    """As the application gave them when it created the session."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Turn:
-    """What a run answers, and what it may know and change while it does.
+class Turn(TurnEvents):
+    """What a run answers, and what it may know, say and change while it does.
 
-    A workflow yields text and `chatkit.types` events; everything else goes through here.
+    A workflow yields text, events of `chatkit.types` and what the methods here return, freely mixed. Tools and
+    callbacks, which cannot yield, `emit()` the same. Time may pass in between: a run has its time limit, no other.
     """
 
     thread: ThreadMetadata
@@ -35,7 +55,7 @@ class Turn:
     its metadata stays on the server."""
     user: str
     """The user's id, as the application named it when it created the session."""
-    session_id: str
+    session: TurnSession
     """The session that the request came with."""
     workflow_id: str
     """The id under which this workflow was asked for."""
@@ -58,13 +78,15 @@ class Turn:
     """What the page sent along with the request. Untrusted."""
     cancelled: bool = False
     """True once the run is to end: the user pressed stop, its time is up, or the server is stopping."""
-    variables: dict[str, Any] = field(default_factory=dict, repr=False)
-    """The session's state variables alone."""
     saved_state: dict[str, Any] = field(default_factory=dict, repr=False)
     """What earlier turns left, as it is stored."""
     hidden_ids: frozenset[str] = field(default=frozenset(), repr=False)
     """Items of earlier turns that clients do not see, so that no event of this turn names one."""
     load_items: LoadItems | None = field(default=None, repr=False)
+    emit_now: Emit | None = field(default=None, repr=False)
+    """What `emit()` calls while the turn is executed."""
+    stored: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
+    """Waits until what was said so far is stored, while the turn is executed."""
 
     @property
     def text(self) -> str:
@@ -78,12 +100,65 @@ class Turn:
         """The model and tool that the user chose in the composer."""
         return self.message.inference_options if self.message else InferenceOptions()
 
-    async def history(self, limit: int | None = None) -> list[ThreadItem]:
-        """The thread's items, oldest first, up to and with what this turn answers; with `limit` the newest so many.
+    async def history(self, limit: int | None = None, *, before: str | None = None) -> list[ThreadItem]:
+        """The thread's items, oldest first, with what this turn answers and has said; with `limit` the newest so many.
 
-        Hidden context is among them: this is for the model, not for clients.
+        `before` is an item's id: only what stands above it, for one page after another. Hidden context is among them:
+        this is for the model, not for clients.
         """
-        return [] if self.load_items is None else await self.load_items(limit)
+        if self.stored is not None:
+            await self.stored()
+        return [] if self.load_items is None else await self.load_items(limit, before)
+
+    async def input_items(
+        self, limit: int | None = None, converter: ThreadItemConverter | None = None
+    ) -> list[TResponseInputItem]:
+        """The history as input items of the Responses API, which the Agents SDK and `openai` take.
+
+        Imports the Agents SDK. `converter` is one of chatkit-python's; ours reads tags and hidden context of any shape.
+        """
+        from chatdock.workflows.input_items import TurnConverter
+
+        return await (converter or TurnConverter()).to_agent_input(await self.history(limit))
+
+    async def emit(self, event: Emitted) -> None:
+        """Say something now, as if the workflow had yielded it; returns when there is room for more.
+
+        For tools and callbacks. An `ErrorEvent` ends a turn, so it can only be yielded or raised.
+        """
+        if self.emit_now is None:
+            raise RuntimeError(
+                "turn.emit() works while a turn streams its answer: not in a sync action, nor after the end"
+            )
+        await self.emit_now(event)
+
+    def steps(
+        self,
+        title: str | None = None,
+        *,
+        icon: IconName | None = None,
+        kind: Literal["custom", "reasoning"] = "custom",
+        expanded: bool = False,
+    ) -> Steps:
+        """What is being done, task by task: `async with turn.steps("Checking") as steps: await steps.add("Prices")`."""
+        from chatdock.workflows.live import Steps
+
+        return Steps(self, kind, title, icon, expanded)
+
+    def picture(self) -> Picture:
+        """A generated image with previews, as an async context manager: `async with turn.picture() as picture`."""
+        from chatdock.workflows.live import Picture
+
+        return Picture(self)
+
+    def stream_widget(self, states: AsyncIterator[Any], copy_text: str | None = None) -> AsyncIterator[Emitted]:
+        """The events of a widget that changes while it is shown, to be yielded one by one.
+
+        Text that grows in `Text` and `Markdown` components with an `id` is sent as deltas. The last state is stored.
+        """
+        from chatdock.workflows.live import stream_widget
+
+        return stream_widget(self, states, copy_text)
 
     def new_id(self) -> str:
         """An id for an item that the workflow builds itself."""

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from chatkit.types import AudioInput, ThreadItem, ThreadStreamEvent, TranscriptionResult
+from chatkit.types import Annotation, AudioInput, ThreadItem, ThreadStreamEvent, TranscriptionResult
 
 from chatdock.workflows.turn import Turn
 
-Emitted = str | ThreadStreamEvent
-"""What a workflow yields: assistant text, or an event of `chatkit.types`."""
+Emitted = str | ThreadStreamEvent | Annotation
+"""What a workflow yields: assistant text, a source of the text so far, or an event of `chatkit.types`."""
 Respond = Callable[[Turn], AsyncIterator[Emitted]]
 SyncAction = Callable[[Turn], Awaitable[ThreadItem | None]]
 Transcribe = Callable[[AudioInput], Awaitable[str | TranscriptionResult]]

@@ -228,6 +228,12 @@ export class Chat implements Context {
     }, this.error);
   }
 
+  /** Drawn at once, so that a key that follows the click meets the panel. */
+  #openHistory(): void {
+    this.panel.open();
+    this.flush();
+  }
+
   /** After the reader chose a thread. */
   async #openAndGoOn(threadId: string | null): Promise<void> {
     const opening = this.conversation.open(threadId);
@@ -304,7 +310,7 @@ export class Chat implements Context {
   }
 
   #header(): TemplateResult {
-    return header(this, { history: () => this.panel.open(), newChat: () => void this.#openAndGoOn(null) });
+    return header(this, { history: () => this.#openHistory(), newChat: () => void this.#openAndGoOn(null) });
   }
 
   #banner(connection: "offline" | "reconnecting"): TemplateResult {
