@@ -1,7 +1,7 @@
 """Chatdock: ChatKit on your own machines.
 
 What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, and
-`current_turn()` finds it in tools.
+`current_turn()` finds it in tools. `SQLStore` and `FileStore` are for apps with a `ChatKitServer` of their own.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatdock.stores.file import FileStore
+    from chatdock.stores.sql import SQLStore
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn, current_turn
     from chatdock.workflows.workflow import Emitted, Workflow
 
-__all__ = ["Emitted", "Turn", "Workflow", "__version__", "current_turn", "workflow"]
+__all__ = ["Emitted", "FileStore", "SQLStore", "Turn", "Workflow", "__version__", "current_turn", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Emitted": "chatdock.workflows.workflow",
+    "FileStore": "chatdock.stores.file",
+    "SQLStore": "chatdock.stores.sql",
     "Turn": "chatdock.workflows.turn",
     "current_turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",

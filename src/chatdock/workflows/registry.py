@@ -19,8 +19,8 @@ def workflow(
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an agent of one of the `KINDS`. Without `allow_cancel`, clients
-    show no stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the wall
-    time that one of its runs may take, in seconds, in place of the server's.
+    show no stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the
+    wall time that one of its runs may take, in seconds, in place of the server's.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
