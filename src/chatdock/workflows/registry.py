@@ -13,17 +13,20 @@ from chatdock.workflows.workflow import Workflow, WorkflowError
 _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=None)
 
 
-def workflow(workflow_id: str, *, version: str | None = None, allow_cancel: bool = True) -> Callable[[Any], Workflow]:
+def workflow(
+    workflow_id: str, *, version: str | None = None, allow_cancel: bool = True, **options: Any
+) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no
-    stop button. The newest registration of an id answers sessions that name no version.
+    stop button. The newest registration of an id answers sessions that name no version. `options` are those of the
+    kind of thing that answers: the keyword-only parameters of its adapter.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
 
     def register(target: Any) -> Workflow:
-        made = Workflow(workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel)
+        made = Workflow(workflow_id, adapter_for(target, **options), version=version, allow_cancel=allow_cancel)
         collected = _collected.get()
         if collected is not None:
             collected.append(made)
