@@ -1,6 +1,7 @@
 """Chatdock: ChatKit on your own machines.
 
-What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives.
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives,
+`client_tool` is an agent's tool that the page executes.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatdock.workflows.agents_sdk.client_tools import client_tool
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Workflow
 
-__all__ = ["Turn", "Workflow", "__version__", "workflow"]
+__all__ = ["Turn", "Workflow", "__version__", "client_tool", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",
+    "client_tool": "chatdock.workflows.agents_sdk.client_tools",
     "workflow": "chatdock.workflows.registry",
 }
 
