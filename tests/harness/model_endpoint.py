@@ -5,18 +5,20 @@ Each request takes the next step of the script. What only one of the APIs can sa
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from tests.chat.shapes import passed
 from tests.harness.asgi import running
 
 Json = dict[str, Any]
@@ -28,6 +30,8 @@ class Say:
 
     text: str
     annotations: tuple[Json, ...] = ()
+    whole: bool = True
+    """Whether the model gets to its end."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Nothing more, until the test opens the gate."""
+
+    gate: threading.Event
+
+
+@dataclass(frozen=True)
 class Status:
     """An error instead of an answer."""
 
@@ -82,7 +93,7 @@ class Status:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Part = Say | Refuse | Think | Use | Hosted | Cut | Wait
+Part = Say | Refuse | Think | Use | Hosted | Cut | Wait | Hold
 Step = list[Part] | Status
 
 
@@ -101,7 +112,7 @@ class ModelEndpoint:
         if isinstance(step, Status):
             return JSONResponse({"error": step.error}, step.code, step.headers | {"x-request-id": "req_scripted"})
         render = _responses if request.url.path.endswith("/responses") else _completions
-        return StreamingResponse(_sent(render(step, len(self.requests))), media_type="text/event-stream")
+        return _Stream(render(step, len(self.requests)))
 
 
 @contextmanager
@@ -114,19 +125,28 @@ def model_endpoint(*steps: Step) -> Iterator[ModelEndpoint]:
         yield endpoint
 
 
-class Broken(ConnectionError):
-    """Ends a response in its middle."""
+class _Stream(Response):
+    def __init__(self, events: Iterator[Json | Cut | Wait | Hold]) -> None:
+        super().__init__(media_type="text/event-stream")
+        del self.headers["content-length"]
+        self._events = events
 
-
-async def _sent(events: Iterator[Json | Cut | Wait]) -> AsyncIterator[bytes]:
-    for event in events:
-        if isinstance(event, Cut):
-            raise Broken
-        if isinstance(event, Wait):
-            await asyncio.sleep(60)
-            continue
-        name = f"event: {event['type']}\n" if "type" in event else ""
-        yield f"{name}data: {json.dumps(event)}\n\n".encode()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        for event in self._events:
+            if isinstance(event, Cut):
+                return  # uvicorn breaks off a response that is not complete
+            if isinstance(event, Wait):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                return
+            if isinstance(event, Hold):
+                await passed(event.gate)
+                continue
+            name = f"event: {event['type']}\n" if "type" in event else ""
+            data = f"{name}data: {json.dumps(event)}\n\n".encode()
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _words(text: str) -> list[str]:
@@ -136,7 +156,7 @@ def _words(text: str) -> list[str]:
 # Responses
 
 
-def _responses(step: list[Part], number: int) -> Iterator[Json | Cut | Wait]:
+def _responses(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | Hold]:
     response: Json = {
         "id": f"resp_{number}", "object": "response", "created_at": 1, "model": "scripted", "output": [],
         "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "in_progress",
@@ -144,7 +164,7 @@ def _responses(step: list[Part], number: int) -> Iterator[Json | Cut | Wait]:
     output: list[Json] = []
     yield {"type": "response.created", "response": response, "sequence_number": 0}
     for index, part in enumerate(step):
-        if isinstance(part, Cut | Wait):
+        if isinstance(part, Cut | Wait | Hold):
             yield part
             continue
         for event in _item(part, f"{number}_{index}"):
@@ -161,8 +181,9 @@ def _responses(step: list[Part], number: int) -> Iterator[Json | Cut | Wait]:
 
 def _item(part: Part, name: str) -> Iterator[Json]:
     match part:
-        case Say(text, annotations):
-            yield from _message(f"msg_{name}", "output_text", "text", text, list(annotations))
+        case Say(text, annotations, whole):
+            events = list(_message(f"msg_{name}", "output_text", "text", text, list(annotations)))
+            yield from events if whole else events[:-3]
         case Refuse(text):
             yield from _message(f"msg_{name}", "refusal", "refusal", text, [])
         case Think(text, raw):
@@ -227,11 +248,11 @@ def _thought(item_id: str, text: str, *, raw: bool) -> Iterator[Json]:
 # Chat Completions
 
 
-def _completions(step: list[Part], number: int) -> Iterator[Json | Cut | Wait]:
+def _completions(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | Hold]:
     calls = 0
     for part in step:
         match part:
-            case Cut() | Wait():
+            case Cut() | Wait() | Hold():
                 yield part
             case Say(text, ()):
                 yield from (_chunk(number, content=word) for word in _words(text))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chatkit.types import (
     CustomSummary,
+    CustomTask,
     DurationSummary,
     ThoughtTask,
     ThreadItemAddedEvent,
@@ -127,16 +128,15 @@ class Activity:
 
     async def close(self) -> None:
         """The item is done: how long it took when there were thoughts, else what was done."""
-        item, self.item = self.item, None
+        item = self.item
         if item is None:
             return
-        self._tasks.clear()
-        self._thought = None
+        await self.end_thought()
+        self.forget()
         self._on_change(None)
         workflow = item.workflow
         for task in workflow.tasks:
             if isinstance(task, ThoughtTask):
-                task.content = task.content.rstrip()
                 workflow.type = "reasoning"
             if task.status_indicator == "loading":
                 task.status_indicator = "complete"
@@ -182,4 +182,7 @@ def _titles(tasks: list[Task]) -> CustomSummary | None:
     titles = list(dict.fromkeys(task.title for task in tasks if task.title))
     if not titles:
         return None
-    return CustomSummary(title=", ".join(titles[:TITLES_SHOWN]) + (", …" if len(titles) > TITLES_SHOWN else ""))
+    icon = tasks[0].icon if len(tasks) == 1 and isinstance(tasks[0], CustomTask) else None
+    return CustomSummary(
+        title=", ".join(titles[:TITLES_SHOWN]) + (", …" if len(titles) > TITLES_SHOWN else ""), icon=icon
+    )

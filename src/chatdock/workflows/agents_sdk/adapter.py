@@ -9,6 +9,7 @@ from agents import (
     Agent,
     InputGuardrailTripwireTriggered,
     Model,
+    ModelRefusalError,
     OpenAIProvider,
     OutputGuardrailTripwireTriggered,
     RunConfig,
@@ -196,6 +197,11 @@ class AgentAdapter:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
             await answer.take_back()
             yield turn.say(self._refusal)
+            return
+        except ModelRefusalError:
+            await answer.finish()
+            if not answer.said_anything:
+                yield turn.say(self._refusal)
             return
         except MODEL_ERRORS as error:
             await answer.finish()

@@ -78,6 +78,11 @@ class Answer:
             if self._turn.emit_now == self.tool_says:
                 self._turn.emit_now = self._emit
 
+    @property
+    def said_anything(self) -> bool:
+        """Whether anything of it stands in the thread."""
+        return bool(self._said)
+
     async def finish(self, *, without: Iterable[str] = ()) -> None:
         """Settle what is open; `without` names calls of tools that have not begun after all."""
         await self._activity.drop(without)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import openai
 import structlog
 from agents.exceptions import AgentsException, MaxTurnsExceeded, ModelTimeoutError, UserError
@@ -21,7 +22,8 @@ FAILED = "The model could not answer. Please try again."
 BUSY = "The model is busy. Please try again in a moment."
 SLOW = "The model took too long to answer. Please try again."
 UNREACHABLE = "The model could not be reached. Please try again in a moment."
-REFUSED = "The model is not available at the moment. Please try again later."
+BROKE_OFF = "The answer broke off. Please try again."
+UNAVAILABLE = "The model is not available at the moment. Please try again later."
 TOO_LONG = "This conversation is too long for the model. Please start a new one."
 TOO_MANY_STEPS = "The answer took too many steps. Please try again."
 
@@ -63,7 +65,7 @@ def _sentence(error: Exception) -> tuple[str, bool]:
         case openai.APITimeoutError() | ModelTimeoutError():
             return SLOW, True
         case openai.APIConnectionError():
-            return UNREACHABLE, True
+            return (UNREACHABLE if isinstance(error.__cause__, httpx.ConnectError) else BROKE_OFF), True
         case openai.RateLimitError() if error.code != "insufficient_quota":
             return BUSY, True
         case openai.InternalServerError(status_code=503 | 529):
@@ -71,7 +73,7 @@ def _sentence(error: Exception) -> tuple[str, bool]:
         case openai.APIError() if _too_long(error):
             return TOO_LONG, False
         case openai.APIStatusError(status_code=401 | 402 | 403 | 404 | 429):
-            return REFUSED, True
+            return UNAVAILABLE, True
         case MaxTurnsExceeded():
             return TOO_MANY_STEPS, True
         case _:
