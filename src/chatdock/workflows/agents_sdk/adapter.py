@@ -205,7 +205,8 @@ class AgentAdapter:
             return
         except MODEL_ERRORS as error:
             await answer.finish()
-            raise failure(turn, error) from error
+            raised = failure(turn, error)
+            raise raised from (None if raised is error.__cause__ or raised is error else error)
         finally:
             if not result.is_complete:
                 result.cancel()

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import openai
 import structlog
 from agents.exceptions import AgentsException, MaxTurnsExceeded, ModelTimeoutError, UserError
-from chatkit.errors import CustomStreamError, StreamError
+from chatkit.errors import BaseStreamError, CustomStreamError
 
 if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
@@ -38,7 +37,7 @@ def failure(turn: Turn, error: Exception) -> Exception:
     """What to raise for an error of `MODEL_ERRORS`; the operator is told here."""
     if isinstance(error, UserError):
         # The author's own mistake, or what one of their tools raised: the turn fails as any workflow's would.
-        return error.__cause__ if isinstance(error.__cause__, StreamError) else error
+        return error.__cause__ if isinstance(error.__cause__, BaseStreamError) else error
     message, allow_retry = _sentence(error)
     cause = error.__cause__
     facts = {
@@ -65,7 +64,8 @@ def _sentence(error: Exception) -> tuple[str, bool]:
         case openai.APITimeoutError() | ModelTimeoutError():
             return SLOW, True
         case openai.APIConnectionError():
-            return (UNREACHABLE if isinstance(error.__cause__, httpx.ConnectError) else BROKE_OFF), True
+            # By its name: which HTTP library `openai` uses depends on its version.
+            return (UNREACHABLE if type(error.__cause__).__name__ == "ConnectError" else BROKE_OFF), True
         case openai.RateLimitError() if error.code != "insufficient_quota":
             return BUSY, True
         case openai.InternalServerError(status_code=503 | 529):

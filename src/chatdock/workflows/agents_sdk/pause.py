@@ -90,11 +90,10 @@ class Pause:
     async def ask(self, turn: Turn) -> AsyncIterator[Emitted]:
         """Store it, then ask: for all approvals at once, and after them for one client tool after the other."""
         waiting = [call for call in self.calls if not call.answered]
-        if all(call.by_client for call in waiting):
-            waiting = waiting[:1]
+        approvals = [call for call in waiting if not call.by_client]
         questions = []
-        for call in waiting:
-            if call.item_id is None and (call.by_client == waiting[0].by_client):
+        for call in approvals or waiting[:1]:
+            if call.item_id is None:
                 question = _question(turn, call)
                 call.item_id = question.item.id
                 questions.append(question)
