@@ -112,7 +112,11 @@ class ModelEndpoint:
         if isinstance(step, Status):
             return JSONResponse({"error": step.error}, step.code, step.headers | {"x-request-id": "req_scripted"})
         render = _responses if request.url.path.endswith("/responses") else _completions
-        return _Stream(render(step, len(self.requests)))
+        events = render(step, len(self.requests))
+        if not self.requests[-1].get("stream"):
+            assert render is _responses, "only the Responses API answers at once here"
+            return JSONResponse([event for event in events if isinstance(event, dict)][-1]["response"])
+        return _Stream(events)
 
 
 @contextmanager

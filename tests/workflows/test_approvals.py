@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, HostedMCPTool, Model, function_tool
+from agents import Agent, HostedMCPTool, Model, ShellTool, function_tool
 
 from chatdock import Turn as WorkflowTurn
 from chatdock.workflows.agents_sdk import pause
@@ -259,11 +259,57 @@ def test_a_hosted_mcp_tool_is_approved_the_same_way(tmp_path: Path) -> None:
     with scripted(tmp_path, shipping, [Hosted(asks)], [Say("It sinks.")]) as (chat, endpoint):
         [card] = chat.create().done("widget")
         assert card["copy_text"] == "Sink ship: approve or reject"
-        assert press(chat, card, "confirm").text == "It sinks."
+        turn = press(chat, card, "confirm")
+        assert turn.text == "It sinks."
+        assert turn.done("workflow") == []  # the provider shows its calls itself
         answer = endpoint.requests[-1]["input"][-1]
         assert (answer["type"], answer["approve"], answer["approval_request_id"]) == (
             "mcp_approval_response", True, "mcpr_1"
         )  # fmt: skip
+
+
+def test_the_card_of_a_shell_shows_its_commands(tmp_path: Path) -> None:
+    ran: list[Any] = []
+
+    def with_shell(model: Model) -> Agent[Any]:
+        def execute(request: Any) -> str:
+            ran.append(request.data.action.commands)
+            return "gone"
+
+        return Agent(name="Root", model=model, tools=[ShellTool(executor=execute, needs_approval=True)])
+
+    shell = Hosted(
+        {
+            "type": "shell_call", "id": "sh_1", "call_id": "call_1", "status": "completed",
+            "action": {"commands": ["rm -r /tmp/x"]},
+        }
+    )  # fmt: skip
+    with scripted(tmp_path, with_shell, [shell], [Say("Gone.")]) as (chat, _):
+        [card] = chat.create().done("widget")
+        assert "rm -r /tmp/x" in json.dumps(card["widget"]["children"])
+        assert ran == []
+        assert press(chat, card, "confirm").text == "Gone."
+    assert ran == [["rm -r /tmp/x"]]
+
+
+def test_a_tool_of_an_agent_that_is_a_tool_is_approved_after_a_restart(tmp_path: Path) -> None:
+    def front(model: Model) -> Agent[Any]:
+        return Agent(name="Front", model=model, tools=[desk(model).as_tool("ask_desk", "Ask the desk.")])
+
+    steps: list[Step] = [
+        [Use("ask_desk", {"input": "refund 4"}, "call_1")],
+        [refund(4)],
+        [Say("It is.")],
+        [Say("Done.")],
+    ]
+    with model_endpoint(*steps) as endpoint:
+        with agent_server(tmp_path, endpoint.url, front) as server:
+            chat = server.backend.chat()
+            [card] = chat.create().done("widget")
+            assert card["copy_text"] == "Refund order: approve or reject"
+        with agent_server(tmp_path, endpoint.url, front) as server:
+            assert press(server.backend.chat_with(chat.secret), card, "confirm").text == "Done."
+    assert REFUNDED == [4]
 
 
 def test_no_output_is_pending_while_an_approval_is(tmp_path: Path) -> None:

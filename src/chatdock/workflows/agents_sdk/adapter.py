@@ -182,7 +182,7 @@ class AgentAdapter:
             source = await given.resume(turn, self.agent, context)
             client_tools.outputs.set({call.call_id: call.output for call in given.calls if call.by_client})
             for call in given.calls:
-                if call.approved:
+                if call.approved and not call.by_provider:
                     await answer.begin_call(
                         call.call_id, CustomTask(title=readable(call.name), status_indicator="loading")
                     )

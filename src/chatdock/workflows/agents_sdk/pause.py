@@ -48,6 +48,8 @@ class Call:
     name: str
     arguments: str
     by_client: bool
+    by_provider: bool
+    """The model's provider executes it, and shows it in the model's own stream."""
     item_id: str | None = None
     """The card, or the client tool call, that asks."""
     answered: bool = False
@@ -144,13 +146,17 @@ class Pause:
 
 
 def _call(item: ToolApprovalItem) -> Call:
-    name = item.name or item.type
+    raw = item.raw_item if isinstance(item.raw_item, dict) else item.raw_item.model_dump(exclude_none=True)
+    name = item.name or str(raw.get("type"))
     tools = {tool.name: tool for tool in item.agent.tools}
+    # A shell's commands and a patch stand elsewhere than a function's arguments; nobody approves what they cannot read.
+    asked = raw.get("action") or raw.get("operation")
     return Call(
         call_id=item.call_id or "",
         name=name,
-        arguments=item.arguments or "",
+        arguments=orjson.dumps(asked).decode() if asked else item.arguments or "",
         by_client=is_client_tool(tools.get(name)),
+        by_provider=raw.get("type") == "mcp_approval_request",
     )
 
 
