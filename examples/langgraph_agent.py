@@ -29,9 +29,7 @@ async def high_water(day: str) -> str:
     return TIDES.get(day.lower(), "not in the table")
 
 
-model = ChatOpenAI(model=os.environ.get("OPENAI_DEFAULT_MODEL", "gpt-5-mini"), streaming=True).bind_tools(
-    [high_water]
-)
+model = ChatOpenAI(model=os.environ.get("OPENAI_DEFAULT_MODEL", "gpt-5-mini"), streaming=True).bind_tools([high_water])
 
 
 async def ask(state: MessagesState) -> dict[str, Any]:

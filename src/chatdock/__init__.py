@@ -1,7 +1,8 @@
 """Chatdock: ChatKit on your own machines.
 
-What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, and
-`current_turn()` finds it in tools. `SQLStore` and `FileStore` are for apps with a `ChatKitServer` of their own.
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, `current_turn()` finds
+it in tools, `client_tool` is an agent's tool that the page executes. `SQLStore` and `FileStore` are for apps with a
+`ChatKitServer` of their own.
 """
 
 from __future__ import annotations
@@ -11,11 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chatdock.stores.file import FileStore
     from chatdock.stores.sql import SQLStore
+    from chatdock.workflows.agents_sdk.client_tools import client_tool
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn, current_turn
     from chatdock.workflows.workflow import Emitted, Workflow
 
-__all__ = ["Emitted", "FileStore", "SQLStore", "Turn", "Workflow", "__version__", "current_turn", "workflow"]
+__all__ = [
+    "Emitted",
+    "FileStore",
+    "SQLStore",
+    "Turn",
+    "Workflow",
+    "__version__",
+    "client_tool",
+    "current_turn",
+    "workflow",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -25,6 +37,7 @@ _HOMES = {
     "Turn": "chatdock.workflows.turn",
     "current_turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",
+    "client_tool": "chatdock.workflows.agents_sdk.client_tools",
     "workflow": "chatdock.workflows.registry",
 }
 

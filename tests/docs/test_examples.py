@@ -1,4 +1,4 @@
-"""The examples of docs/workflows.md are the files in docs/examples, and they work."""
+"""The examples of the docs' pages are the files in docs/examples, and they work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.harness.client import Json, Turn
 from tests.harness.server import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = DOCS / "workflows.md"
+PAGES = [DOCS / "workflows.md", DOCS / "agents.md"]
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 FENCES = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -37,15 +37,15 @@ def example(name: str) -> Workflow:
     return made
 
 
-def test_the_code_in_the_page_is_the_code_in_the_files() -> None:
-    shown = FENCES.findall(PAGE.read_text("utf-8"))
+def test_the_code_in_the_pages_is_the_code_in_the_files() -> None:
+    shown = [code for page in PAGES for code in FENCES.findall(page.read_text("utf-8"))]
     assert sorted(shown) == sorted(path.read_text("utf-8") for path in EXAMPLES)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_registers_one_workflow_that_the_page_names(path: Path) -> None:
+def test_an_example_registers_one_workflow_that_a_page_names(path: Path) -> None:
     (made,) = load(str(path))
-    assert f'workflow("{made.id}"' in PAGE.read_text("utf-8")
+    assert any(f'workflow("{made.id}"' in page.read_text("utf-8") for page in PAGES)
 
 
 def test_the_echo_answers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from agent_framework.exceptions import AgentException, ChatClientException
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
-from chatdock.workflows.workflow import WorkflowError
+from chatdock.workflows.workflow import Adapter, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FAILURES = (AgentException, ChatClientException, TimeoutError)
 
 
-class FrameworkAgentAdapter:
+class FrameworkAgentAdapter(Adapter):
     """Answers turns with an agent."""
 
     title: Title = staticmethod(opening_words)

@@ -18,3 +18,7 @@ class FunctionAdapter:
 
     def __init__(self, function: Respond) -> None:
         self.respond = function
+
+    def performs(self, others: Respond | None) -> Respond | None:
+        """The author's handler alone."""
+        return others

@@ -11,31 +11,46 @@ from chatdock.workflows.function import FunctionAdapter
 from chatdock.workflows.workflow import WorkflowError, require_generator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chatdock.workflows.workflow import Adapter
 
 KINDS = [
-    ("agents", "Agent", "agents_sdk", "AgentAdapter"),
-    ("langgraph.pregel", "Pregel", "langgraph", "GraphAdapter"),
-    ("langgraph.graph", "StateGraph", "langgraph", "GraphAdapter"),
-    ("pydantic_ai.agent", "AbstractAgent", "pydantic_ai", "PydanticAgentAdapter"),
-    ("agent_framework", "BaseAgent", "agent_framework", "FrameworkAgentAdapter"),
+    ("agents", "Agent", "an agent of the Agents SDK", "agents_sdk", "AgentAdapter"),
+    ("langgraph.pregel", "Pregel", "a graph of LangGraph", "langgraph", "GraphAdapter"),
+    ("langgraph.graph", "StateGraph", "a graph of LangGraph", "langgraph", "GraphAdapter"),
+    ("pydantic_ai.agent", "AbstractAgent", "an agent of Pydantic AI", "pydantic_ai", "PydanticAgentAdapter"),
+    ("agent_framework", "BaseAgent", "an agent of the Agent Framework", "agent_framework", "FrameworkAgentAdapter"),
 ]
-"""A class, by its module and name, and its adapter, by its module here and name. Modules are looked up among those that
-are imported already, so a process never pays for a library that it does not use (the Agents SDK takes two seconds)."""
+"""A class, by its module and name; what it is; its adapter, by its module here and name. Modules are looked up among
+those that are imported already, so a process never pays for a library that it does not use (the Agents SDK takes two
+seconds)."""
 
 
-def adapter_for(target: Any) -> Adapter:
-    """The adapter of the kind of thing that `target` is."""
+def adapter_for(target: Any, **options: Any) -> Adapter:
+    """The adapter of the kind of thing that `target` is.
+
+    Its options are the keyword-only parameters of the adapter's class; `WorkflowError` names one that it has not.
+    """
     if inspect.isroutine(target) or inspect.isasyncgenfunction(target):
         require_generator(target, f"{getattr(target, '__name__', 'a workflow')}()")
-        return FunctionAdapter(target)
-    for module, name, home, adapter in KINDS:
+        return _made(FunctionAdapter, "an async generator", target, options)
+    for module, name, what, home, adapter in KINDS:
         kind = getattr(sys.modules.get(module), name, None)
         if inspect.isclass(kind) and isinstance(target, kind):
-            made: Adapter = getattr(import_module(f"chatdock.workflows.{home}"), adapter)(target)
-            return made
+            return _made(getattr(import_module(f"chatdock.workflows.{home}"), adapter), what, target, options)
     kind = target.__name__ if inspect.isclass(target) else type(target).__name__
     raise WorkflowError(
         f"{kind} is no kind of workflow that this version runs: an async generator, or an agent of the Agents SDK, "
         "LangGraph, Pydantic AI or the Microsoft Agent Framework"
     )
+
+
+def _made(adapter: Callable[..., Adapter], kind: str, target: Any, options: dict[str, Any]) -> Adapter:
+    parameters = inspect.signature(adapter).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    unknown = options.keys() - known
+    if unknown:
+        has = f"its options are {', '.join(known)}" if known else "it has no options of its own"
+        raise WorkflowError(f"workflow() knows no option {min(unknown)!r} for {kind}: {has}")
+    return adapter(target, **options)

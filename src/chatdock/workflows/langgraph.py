@@ -22,7 +22,7 @@ from openai import OpenAIError
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
-from chatdock.workflows.workflow import WorkflowError
+from chatdock.workflows.workflow import Adapter, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -40,7 +40,7 @@ HIDDEN_TYPES = {"hidden_context_item", "sdk_hidden_context"}
 PASSED_ON = (str, Annotation, ToolStarted, ToolEnded, *get_args(get_args(ThreadStreamEvent)[0]))
 
 
-class GraphAdapter:
+class GraphAdapter(Adapter):
     """Answers turns with a graph."""
 
     title: Title = staticmethod(opening_words)

@@ -35,7 +35,7 @@ from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, 
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.turn import Turn
-from chatdock.workflows.workflow import WorkflowError
+from chatdock.workflows.workflow import Adapter, WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 FAILURES = (AgentRunError, FallbackExceptionGroup, TimeoutError)
 
 
-class PydanticAgentAdapter:
+class PydanticAgentAdapter(Adapter):
     """Answers turns with an agent."""
 
     title: Title = staticmethod(opening_words)

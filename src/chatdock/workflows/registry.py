@@ -14,13 +14,19 @@ _collected: ContextVar[list[Workflow] | None] = ContextVar("collected", default=
 
 
 def workflow(
-    workflow_id: str, *, version: str | None = None, allow_cancel: bool = True, time_limit: float | None = None
+    workflow_id: str,
+    *,
+    version: str | None = None,
+    allow_cancel: bool = True,
+    time_limit: float | None = None,
+    **options: Any,
 ) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or an agent of one of the `KINDS`. Without `allow_cancel`, clients
     show no stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the
-    wall time that one of its runs may take, in seconds, in place of the server's.
+    wall time that one of its runs may take, in seconds, in place of the server's. `options` are those of the kind of
+    thing that answers: the keyword-only parameters of its adapter.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
@@ -29,7 +35,11 @@ def workflow(
 
     def register(target: Any) -> Workflow:
         made = Workflow(
-            workflow_id, adapter_for(target), version=version, allow_cancel=allow_cancel, time_limit=time_limit
+            workflow_id,
+            adapter_for(target, **options),
+            version=version,
+            allow_cancel=allow_cancel,
+            time_limit=time_limit,
         )
         collected = _collected.get()
         if collected is not None:

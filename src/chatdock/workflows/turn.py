@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from chatkit.actions import Action
 from chatkit.types import (
     ClientToolCallItem,
+    HiddenContextItem,
     InferenceOptions,
     StructuredInputItem,
     ThreadItem,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from chatdock.workflows.live import Picture, Steps
     from chatdock.workflows.workflow import Emitted
+
+KEPT = "chatdock.kept"
+"""Hidden context with this key is what an adapter keeps between turns: no history shows it."""
 
 LoadItems = Callable[[int | None, str | None], Awaitable[list[ThreadItem]]]
 Emit = Callable[["Emitted"], Awaitable[None]]
@@ -117,7 +121,8 @@ class Turn(TurnEvents):
         """
         if self.stored is not None:
             await self.stored()
-        return [] if self.load_items is None else await self.load_items(limit, before)
+        loaded = [] if self.load_items is None else await self.load_items(limit, before)
+        return [item for item in loaded if not _is_kept(item)] if self.hidden_ids else loaded
 
     async def input_items(
         self, limit: int | None = None, converter: ThreadItemConverter | None = None
@@ -211,3 +216,7 @@ def current_turn() -> Turn:
         return CURRENT_TURN.get()
     except LookupError:
         raise RuntimeError("current_turn() works while a turn is answered, in what its workflow calls") from None
+
+
+def _is_kept(item: ThreadItem) -> bool:
+    return isinstance(item, HiddenContextItem) and isinstance(item.content, dict) and KEPT in item.content

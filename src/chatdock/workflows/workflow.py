@@ -36,6 +36,10 @@ class Adapter(Protocol):
         """Answer a message, a tool's output or structured input."""
         ...
 
+    def performs(self, others: Respond | None) -> Respond | None:
+        """What performs widget actions: the adapter its own, if it has any, and the author's handler all `others`."""
+        return others
+
 
 class WorkflowError(Exception):
     """A workflow that cannot be registered or did what no workflow may do; the message is for its author."""
@@ -63,7 +67,7 @@ class Workflow:
         self.allow_cancel = allow_cancel
         self.time_limit = time_limit
         self.respond: Respond = adapter.respond
-        self.on_action: Respond | None = None
+        self.on_action: Respond | None = adapter.performs(None)
         self.on_sync_action: SyncAction | None = None
         self.on_transcribe: Transcribe | None = None
         self.on_title: Title = adapter.title
@@ -76,7 +80,7 @@ class Workflow:
     def action(self, function: Respond) -> Respond:
         """Perform widget actions: an async generator like the workflow itself; see `turn.action`, `turn.sender`."""
         require_generator(function, f"the action of workflow {self.id!r}")
-        self.on_action = function
+        self.on_action = self.adapter.performs(function)
         return function
 
     def sync_action(self, function: SyncAction) -> SyncAction:

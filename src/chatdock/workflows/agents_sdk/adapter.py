@@ -1,0 +1,238 @@
+"""Runs an agent on the history of a turn's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from agents import (
+    Agent,
+    InputGuardrailTripwireTriggered,
+    Model,
+    ModelRefusalError,
+    OpenAIProvider,
+    OutputGuardrailTripwireTriggered,
+    RunConfig,
+    Runner,
+    ToolInputGuardrailTripwireTriggered,
+    ToolOutputGuardrailTripwireTriggered,
+)
+from chatkit.agents import AgentContext, ResponseStreamConverter, ThreadItemConverter
+from chatkit.types import ClientToolCallItem, CustomTask, ThreadItemDoneEvent
+
+from chatdock.tracing.agents_sdk import run_options
+from chatdock.workflows.agents_sdk import approval, client_tools
+from chatdock.workflows.agents_sdk.answer import Answer
+from chatdock.workflows.agents_sdk.context import agent_context, connect
+from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.pause import Pause
+from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from agents import RunState, TResponseInputItem
+    from chatkit.types import WorkflowItem
+
+    from chatdock.model.endpoint import ModelEndpoint
+    from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted, Respond
+
+log = structlog.get_logger("chatdock.workflows")
+
+TITLE_INSTRUCTIONS = (
+    "Write a title for a conversation that begins with the user's message: at most six words, in the message's "
+    "language, no quotation marks, no full stop. Answer with the title alone."
+)
+REFUSAL = "Sorry, I cannot help with that."
+MAX_TURNS = 10
+"""How often an agent may call its model for one answer; the SDK's own default."""
+
+TRIPPED = (
+    InputGuardrailTripwireTriggered,
+    OutputGuardrailTripwireTriggered,
+    ToolInputGuardrailTripwireTriggered,
+    ToolOutputGuardrailTripwireTriggered,
+)
+
+
+class AgentAdapter:
+    """Answers turns with an agent."""
+
+    def __init__(
+        self,
+        agent: Agent[Any],
+        *,
+        show_tools: bool = True,
+        refusal: str = REFUSAL,
+        max_turns: int = MAX_TURNS,
+        history_limit: int | None = None,
+        context: Callable[[Turn], Any] = agent_context,
+        item_converter: ThreadItemConverter | None = None,
+        response_converter: ResponseStreamConverter | None = None,
+    ) -> None:
+        """Options of `workflow()` for an agent.
+
+        `show_tools`: show tool calls and handoffs as tasks. `refusal`: what is said when a guardrail trips.
+        `max_turns`: calls of the model for one answer. `history_limit`: so many of the thread's newest items are sent
+        along. `context`: makes what tools receive as `ctx.context`. `item_converter` and `response_converter`:
+        chatkit-python's, from items to the model's input and from its citations and images to items.
+        """
+        self.agent = agent
+        self.history_limit = history_limit
+        self._show_tools = show_tools
+        self._refusal = refusal
+        self._max_turns = max_turns
+        self._context = context
+        self._item_converter = item_converter
+        self._response_converter = response_converter or ResponseStreamConverter()
+        self._provider: OpenAIProvider | None = None
+
+    @property
+    def needs_model(self) -> bool:
+        """An agent that names its model, or none, rather than holding one."""
+        return not isinstance(self.agent.model, Model)
+
+    def connect(self, endpoint: ModelEndpoint, api: str) -> None:
+        """Use this endpoint for models that are named."""
+        use_responses = api == "responses" or (api == "auto" and endpoint.base_url is None)
+        self._provider = OpenAIProvider(
+            api_key=endpoint.api_key, base_url=endpoint.base_url, use_responses=use_responses
+        )
+
+    async def respond(self, turn: Turn) -> AsyncIterator[Emitted]:
+        """Run the agent on the thread's history and stream what it says and does."""
+        pause = await Pause.find(turn)
+        if pause is not None:
+            call = None if turn.tool_output is None else pause.asked_by(turn.tool_output.id)
+            if call is not None:
+                assert turn.tool_output is not None
+                call.answered, call.output = True, turn.tool_output.output
+                async for event in self._go_on(turn, pause):
+                    yield event
+                return
+            async for event in pause.given_up(turn):
+                yield event
+        history = await turn.input_items(self.history_limit, self._item_converter)
+        async for event in self._run(turn, history):
+            yield event
+
+    def performs(self, others: Respond | None) -> Respond | None:
+        """Approvals here, all other widget actions by the author's handler."""
+
+        async def perform(turn: Turn) -> AsyncIterator[Emitted]:
+            assert turn.action is not None
+            if turn.action.type == approval.ACTION:
+                async for event in self._decide(turn):
+                    yield event
+            elif others is None:
+                yield turn.error(f"Workflow '{turn.workflow_id}' performs no such widget actions.", allow_retry=False)
+            else:
+                async for event in others(turn):
+                    yield event
+
+        return perform
+
+    async def title(self, turn: Turn) -> str | None:
+        """A title for the thread, by the agent's model."""
+        titler = Agent(name="Titler", instructions=TITLE_INSTRUCTIONS, model=self.agent.model)
+        result = await Runner.run(titler, turn.text[:2000], max_turns=1, run_config=self._run_config())
+        return str(result.final_output).strip() or None
+
+    async def _decide(self, turn: Turn) -> AsyncIterator[Emitted]:
+        """The user's answer to a card; one that nothing waits for changes nothing."""
+        assert turn.action is not None
+        choice = approval.approved(turn.action.payload)
+        if turn.sender is None or choice is None:
+            return
+        pause = await Pause.find(turn)
+        call = None if pause is None else pause.asked_by(turn.sender.id)
+        if pause is None or call is None or call.by_client:
+            return
+        call.answered, call.approved = True, choice
+        yield approval.settled(turn, turn.sender, "Approved" if choice else "Rejected")
+        async for event in self._go_on(turn, pause):
+            yield event
+
+    async def _go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
+        """Ask what is still to be asked, else continue the run."""
+        if not pause.complete:
+            async for event in pause.ask(turn):
+                yield event
+            return
+        yield pause.taken(turn)
+        if turn.stored is not None:
+            await turn.stored()  # a crash from here on must not let the tools run a second time
+        async for event in self._run(turn, pause):
+            yield event
+
+    async def _run(self, turn: Turn, given: list[TResponseInputItem] | Pause) -> AsyncIterator[Emitted]:
+        """Run the agent on a history, or go on with a paused run."""
+        context = self._context(turn)
+        chatkit_context = context if isinstance(context, AgentContext) else None
+        if chatkit_context is not None:
+            connect(chatkit_context, turn)
+
+        def on_workflow(item: WorkflowItem | None) -> None:
+            if chatkit_context is not None:
+                chatkit_context.workflow_item = item
+
+        answer = Answer(turn, show_tools=self._show_tools, converter=self._response_converter, on_workflow=on_workflow)
+        source: list[TResponseInputItem] | RunState[Any]
+        if isinstance(given, Pause):
+            source = await given.resume(turn, self.agent, context)
+            client_tools.outputs.set({call.call_id: call.output for call in given.calls if call.by_client})
+            for call in given.calls:
+                if call.approved and not call.by_provider:
+                    await answer.begin_call(
+                        call.call_id, CustomTask(title=readable(call.name), status_indicator="loading")
+                    )
+        else:
+            source = given
+        result = Runner.run_streamed(
+            self.agent,
+            source,
+            context=context,
+            max_turns=self._max_turns,
+            hooks=ToolCalls(turn),
+            run_config=self._run_config(),
+        )
+        try:
+            await answer.follow(result)
+        except TRIPPED as error:
+            log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
+            await answer.take_back()
+            yield turn.say(self._refusal)
+            return
+        except ModelRefusalError:
+            await answer.finish()
+            if not answer.said_anything:
+                yield turn.say(self._refusal)
+            return
+        except MODEL_ERRORS as error:
+            await answer.finish()
+            raised = failure(turn, error)
+            raise raised from (None if raised is error.__cause__ or raised is error else error)
+        finally:
+            if not result.is_complete:
+                result.cancel()
+        if result.interruptions:
+            pause = Pause.of(turn, result)
+            await answer.finish(without=[call.call_id for call in pause.calls])
+            async for event in pause.ask(turn):
+                yield event
+            return
+        asked = None if chatkit_context is None else chatkit_context.client_tool_call
+        called = [call_id for call_id, name in answer.calls.items() if asked is not None and name == asked.name]
+        await answer.finish(without=called)
+        if asked is not None:
+            call_id = called[-1] if called else next(reversed(answer.calls), turn.new_id())
+            item = ClientToolCallItem(**turn.place(), call_id=call_id, name=asked.name, arguments=asked.arguments)
+            yield ThreadItemDoneEvent(item=item)
+
+    def _run_config(self) -> RunConfig:
+        # The SDK's tracing sends every prompt to one vendor unless told not to; nothing leaves this machine unasked.
+        if self._provider is None:
+            return RunConfig(**run_options())
+        return RunConfig(**run_options(), model_provider=self._provider)
