@@ -1,8 +1,8 @@
 """Chatdock: ChatKit on your own machines.
 
-What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, `current_turn()` finds
-it in tools, `client_tool` is an agent's tool that the page executes. `SQLStore` and `FileStore` are for apps with a
-`ChatKitServer` of their own.
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives, `current_turn()`
+finds it in tools, `client_tool` is an agent's tool that the page executes. `SQLStore` and `FileStore` are for apps with
+a `ChatKitServer` of their own.
 """
 
 from __future__ import annotations

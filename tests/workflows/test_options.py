@@ -18,7 +18,7 @@ def test_an_option_reaches_the_kind_that_knows_it() -> None:
 
 
 def test_an_option_that_a_kind_does_not_know_is_refused_by_name() -> None:
-    with pytest.raises(WorkflowError, match=r"no option 'histry_limit' for an Agents SDK agent.*history_limit"):
+    with pytest.raises(WorkflowError, match=r"no option 'histry_limit' for an agent of the Agents SDK.*history_limit"):
         workflow("wf_agent", histry_limit=3)(Agent(name="Agent"))
     with pytest.raises(WorkflowError, match=r"no option 'history_limit' for an async generator: it has no options"):
         workflow("wf_plain", history_limit=3)(echo)

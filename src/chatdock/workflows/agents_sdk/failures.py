@@ -12,6 +12,8 @@ import structlog
 from agents.exceptions import AgentsException, MaxTurnsExceeded, ModelTimeoutError, UserError
 from chatkit.errors import BaseStreamError, CustomStreamError
 
+from chatdock.workflows.limits import LimitReached
+
 if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
@@ -24,7 +26,7 @@ UNREACHABLE = "The model could not be reached. Please try again in a moment."
 BROKE_OFF = "The answer broke off. Please try again."
 UNAVAILABLE = "The model is not available at the moment. Please try again later."
 TOO_LONG = "This conversation is too long for the model. Please start a new one."
-TOO_MANY_STEPS = "The answer took too many steps. Please try again."
+TOO_MANY_STEPS = "The answer took more steps than this assistant may take."
 
 MODEL_ERRORS = (openai.OpenAIError, AgentsException)
 """What a failing model raises."""
@@ -38,6 +40,8 @@ def failure(turn: Turn, error: Exception) -> Exception:
     if isinstance(error, UserError):
         # The author's own mistake, or what one of their tools raised: the turn fails as any workflow's would.
         return error.__cause__ if isinstance(error.__cause__, BaseStreamError) else error
+    if isinstance(error, MaxTurnsExceeded):
+        return LimitReached("model_calls", TOO_MANY_STEPS)
     message, allow_retry = _sentence(error)
     cause = error.__cause__
     facts = {
@@ -74,8 +78,6 @@ def _sentence(error: Exception) -> tuple[str, bool]:
             return TOO_LONG, False
         case openai.APIStatusError(status_code=401 | 402 | 403 | 404 | 429):
             return UNAVAILABLE, True
-        case MaxTurnsExceeded():
-            return TOO_MANY_STEPS, True
         case _:
             return FAILED, True
 
