@@ -1,6 +1,7 @@
 """Chatdock: ChatKit on your own machines.
 
-What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives.
+What a workflow file needs is here: `workflow` registers what answers, `Turn` is what it receives. `SQLStore` and
+`FileStore` are for apps with a `ChatKitServer` of their own.
 """
 
 from __future__ import annotations
@@ -8,14 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatdock.stores.file import FileStore
+    from chatdock.stores.sql import SQLStore
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Workflow
 
-__all__ = ["Turn", "Workflow", "__version__", "workflow"]
+__all__ = ["FileStore", "SQLStore", "Turn", "Workflow", "__version__", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "FileStore": "chatdock.stores.file",
+    "SQLStore": "chatdock.stores.sql",
     "Turn": "chatdock.workflows.turn",
     "Workflow": "chatdock.workflows.workflow",
     "workflow": "chatdock.workflows.registry",

@@ -150,8 +150,8 @@ def keys_create(
 @keys_app.command("list")
 def keys_list(database_url: DatabaseUrl = None) -> None:
     """List the keys, without their secrets."""
-    from chatdock.runs.work import from_micros
     from chatdock.storage import keys
+    from chatdock.storage.times import from_micros
 
     rows = _with_database(database_url, lambda database: database.read(keys.every))
     for row in rows:
@@ -181,8 +181,8 @@ def feedback(
     database_url: DatabaseUrl = None,
 ) -> None:
     """List what users thought of answers, newest first: time, user, verdict, thread, item."""
-    from chatdock.runs.work import from_micros
     from chatdock.storage import feedback as records
+    from chatdock.storage.times import from_micros
 
     for row in _with_database(database_url, lambda database: database.read(lambda tx: records.of_project(tx, project))):
         given = from_micros(row["created_at"]).isoformat(timespec="seconds")

@@ -47,6 +47,13 @@ class Unauthorized(ApiError):
         super().__init__(message, code=code, headers={"WWW-Authenticate": 'Bearer realm="Chatdock API"'})
 
 
+class Forbidden(ApiError):
+    """A signed link that is late, or that does not allow this."""
+
+    status = 403
+    type = "invalid_request_error"
+
+
 class NotFound(ApiError):
     """Nothing of that kind with that id is visible to the caller; foreign and missing look the same."""
 

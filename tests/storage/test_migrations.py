@@ -90,6 +90,21 @@ def test_a_new_database_equals_one_that_was_upgraded_from_nothing(tmp_path: Path
     assert {"thread", "item", "run", "frame", "run_live"} <= created.keys()
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    command.upgrade(config(path), "0001")
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO item VALUES ('cthr_1', 1, 'cti_1', 'end_of_turn', '{}')")
+    connection.commit()
+    connection.close()
+    prepare(path)
+    prepare(tmp_path / "created.db")
+    assert described(path) == described(tmp_path / "created.db")
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT id FROM item").fetchall() == [("cti_1",)]
+    connection.close()
+
+
 def test_head_is_alembics_head(tmp_path: Path) -> None:
     scripts = ScriptDirectory.from_config(config(tmp_path / "none.db"))
     assert scripts.get_heads() == [migrations.HEAD]

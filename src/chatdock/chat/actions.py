@@ -15,7 +15,8 @@ from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of, work_
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames
 from chatdock.runs.changes import item_change, state_change, thread_changes
-from chatdock.runs.work import make_turn, thread_from_row
+from chatdock.runs.work import make_turn
+from chatdock.storage.threads import thread_from_row
 
 if TYPE_CHECKING:
     from chatkit.types import InputTranscribeParams, WidgetItem

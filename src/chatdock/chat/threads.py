@@ -9,8 +9,8 @@ import orjson
 from chatdock.errors import InvalidRequest, NotFound, clip
 from chatdock.protocol import frames, rest
 from chatdock.protocol.operations import PAGE_DEFAULT
-from chatdock.runs.work import thread_from_row
 from chatdock.storage import items, runs, threads
+from chatdock.storage.threads import thread_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

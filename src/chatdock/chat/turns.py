@@ -21,8 +21,9 @@ from chatdock.protocol import operations as ops
 from chatdock.protocol.frames import ITEM
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change
-from chatdock.runs.work import Kind, Work, make_turn, micros_now, thread_from_row
+from chatdock.runs.work import Kind, Work, make_turn, micros_now
 from chatdock.storage import idempotency, items, runs, threads
+from chatdock.storage.threads import thread_from_row
 
 if TYPE_CHECKING:
     from chatdock.chat.sessions import Session

@@ -25,6 +25,11 @@ def item_id() -> str:
     return _new("cti_")
 
 
+def attachment_id() -> str:
+    """`cfile_…`"""
+    return _new("cfile_")
+
+
 def run_id() -> str:
     """`crun_…`"""
     return _new("crun_")

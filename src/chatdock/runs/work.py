@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 from chatkit.actions import Action
 from chatkit.types import (
-    ActiveStatus,
     ClientToolCallItem,
-    ClosedStatus,
-    LockedStatus,
     StructuredInputItem,
     ThreadItem,
     ThreadMetadata,
-    ThreadStatus,
     UserMessageItem,
     WidgetItem,
 )
@@ -24,6 +20,7 @@ from pydantic_core import from_json, to_json
 
 from chatdock.protocol.frames import ITEM
 from chatdock.storage import items, sessions, threads
+from chatdock.storage.threads import thread_from_row
 from chatdock.workflows.turn import Turn, TurnSession
 
 if TYPE_CHECKING:
@@ -59,30 +56,6 @@ class Work:
     def from_json(cls, data: str) -> Work:
         """As it was when the run was accepted."""
         return cls(**from_json(data))
-
-
-def thread_from_row(row: Row) -> ThreadMetadata:
-    """A stored thread as chatkit's type, its metadata included."""
-    reason = row["status_reason"]
-    status: ThreadStatus = ActiveStatus()
-    if row["status"] == "locked":
-        status = LockedStatus(reason=reason)
-    elif row["status"] == "closed":
-        status = ClosedStatus(reason=reason)
-    domains = row["allowed_image_domains"]
-    return ThreadMetadata(
-        id=row["id"],
-        title=row["title"],
-        created_at=from_micros(row["created_at"]),
-        status=status,
-        allowed_image_domains=None if domains is None else orjson.loads(domains),
-        metadata=orjson.loads(row["metadata"]),
-    )
-
-
-def from_micros(micros: int) -> datetime:
-    """A stored time."""
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)
 
 
 def micros_now() -> int:

@@ -140,6 +140,19 @@ frame = Table(
     sqlite_with_rowid=False,
 )
 
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("thread_id", Text),  # once a message has it
+    Column("data", Text, nullable=False),  # the attachment without its upload descriptor, JSON
+    Column("upload", Text),  # the upload descriptor until the bytes are there, JSON
+    Column("created_at", BigInteger, nullable=False),
+    Index("attachment_of_thread", "thread_id", "created_at"),
+)
+
 feedback = Table(
     "feedback",
     metadata,

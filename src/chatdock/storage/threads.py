@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
+from chatkit.types import ActiveStatus, ClosedStatus, LockedStatus, ThreadMetadata, ThreadStatus
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, tuple_, update
 
 from chatdock.storage.database import Row, Statement, Tx
-from chatdock.storage.schema import feedback, frame, item, run, thread
+from chatdock.storage.schema import attachment, feedback, frame, item, run, thread
+from chatdock.storage.times import from_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +83,7 @@ def _page(order: Order, after: bool, before: bool, *shape: bool) -> Statement:
 
 
 _INSERT = Statement(insert(thread))
+_EXISTS = Statement(select(thread.c.id).where(thread.c.id == bindparam("id")))
 _TITLE = Statement(
     update(thread)
     .where(thread.c.id == bindparam("thread_id"), thread.c.title.is_(None))
@@ -102,6 +106,7 @@ _DELETES = [
     Statement(delete(frame).where(frame.c.run_id.in_(_RUN_IDS))),
     Statement(delete(run).where(run.c.thread_id == bindparam("id"))),
     Statement(delete(item).where(item.c.thread_id == bindparam("id"))),
+    Statement(delete(attachment).where(attachment.c.thread_id == bindparam("id"))),
     Statement(delete(feedback).where(feedback.c.thread_id == bindparam("id"))),
     Statement(delete(thread).where(thread.c.id == bindparam("id"))),
 ]
@@ -115,6 +120,11 @@ async def add(tx: Tx, **columns: Any) -> None:
 async def by_id(tx: Tx, scope: Scope, thread_id: str) -> Row | None:
     """A thread that the scope may see."""
     return await tx.one(_by_id(*scope.shape()), id=thread_id, **scope.parameters())
+
+
+async def exists(tx: Tx, thread_id: str) -> bool:
+    """Whether there is a thread with this id, whoever has it."""
+    return await tx.one(_EXISTS, id=thread_id) is not None
 
 
 async def page(
@@ -158,6 +168,25 @@ async def save_state(tx: Tx, thread_id: str, state: str) -> None:
 
 
 async def remove(tx: Tx, thread_id: str) -> None:
-    """Delete a thread with its items, runs, events and feedback."""
+    """Delete a thread with its items, attachments, runs, events and feedback."""
     for statement in _DELETES:
         await tx.run(statement, id=thread_id)
+
+
+def thread_from_row(row: Row) -> ThreadMetadata:
+    """A stored thread as chatkit's type, its metadata included."""
+    reason = row["status_reason"]
+    status: ThreadStatus = ActiveStatus()
+    if row["status"] == "locked":
+        status = LockedStatus(reason=reason)
+    elif row["status"] == "closed":
+        status = ClosedStatus(reason=reason)
+    domains = row["allowed_image_domains"]
+    return ThreadMetadata(
+        id=row["id"],
+        title=row["title"],
+        created_at=from_micros(row["created_at"]),
+        status=status,
+        allowed_image_domains=None if domains is None else orjson.loads(domains),
+        metadata=orjson.loads(row["metadata"]),
+    )

@@ -1,0 +1,18 @@
+"""Times as they are stored: microseconds since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """A stored time, in UTC."""
+    return _START + micros * _MICROSECOND
+
+
+def to_micros(time: datetime) -> int:
+    """The time to store; one without a zone is the machine's."""
+    return (time.astimezone(UTC) - _START) // _MICROSECOND
