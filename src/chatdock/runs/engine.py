@@ -128,7 +128,7 @@ class Engine:
             live,
             turn,
             fence=fence,
-            on_answer=execution.begin_title,
+            on_answer=execution.answered,
             on_failure=execution.lost,
         )
         self._executions[live.run_id] = execution

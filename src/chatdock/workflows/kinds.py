@@ -28,13 +28,19 @@ def adapter_for(target: Any, **options: Any) -> Adapter:
         from chatdock.workflows.agents_sdk import AgentAdapter
 
         return _made(AgentAdapter, "an Agents SDK agent", target, options)
+    servers = sys.modules.get("chatkit.server")
+    if servers is not None and issubclass(target if inspect.isclass(target) else type(target), servers.ChatKitServer):
+        from chatdock.workflows.chatkit_server import ServerAdapter
+
+        return _made(ServerAdapter, "a ChatKitServer", target, options)
     kind = target.__name__ if inspect.isclass(target) else type(target).__name__
     if inspect.iscoroutinefunction(target) or inspect.isgeneratorfunction(target) or inspect.isfunction(target):
         raise WorkflowError(
             f"{target.__name__}() is not an async generator: write `async def {target.__name__}(turn)` and yield"
         )
     raise WorkflowError(
-        f"{kind} is no kind of workflow that this version runs: an async generator or an Agents SDK agent"
+        f"{kind} is no kind of workflow that this version runs: an async generator, an Agents SDK agent or a "
+        "ChatKitServer"
     )
 
 

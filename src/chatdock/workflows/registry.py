@@ -18,9 +18,9 @@ def workflow(
 ) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
-    Takes an async generator function over a `Turn`, or an Agents SDK agent. Without `allow_cancel`, clients show no
-    stop button. The newest registration of an id answers sessions that name no version. `options` are those of the
-    kind of thing that answers: the keyword-only parameters of its adapter.
+    Takes an async generator function over a `Turn`, an Agents SDK agent, or a `ChatKitServer`, class or instance.
+    Without `allow_cancel`, clients show no stop button. The newest registration of an id answers sessions that name no
+    version. `options` are those of the kind of thing that answers: the keyword-only parameters of its adapter.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
