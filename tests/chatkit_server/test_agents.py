@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agents import (
     Agent,
     GuardrailFunctionOutput,
@@ -33,9 +34,9 @@ from chatkit.types import (
 from openai.types.responses import ResponseInputTextParam
 from openai.types.responses.response_reasoning_item import ResponseReasoningItem, Summary
 
-from tests.chatkit_server.peers import Context, played_twice
+from tests.chatkit_server.peers import Context, hosted, played_twice, stored_items
 from tests.chatkit_server.shapes import AgentServer, Answer, Events, in_time
-from tests.harness.client import Chat, Turn, message
+from tests.harness.client import ApiFailure, Chat, Turn, message
 
 Call = RunContextWrapper[Answer]
 
@@ -221,6 +222,27 @@ def test_a_workflow_goes_on_after_a_client_tool_call(tmp_path: Path) -> None:
     done = second.done("workflow")[-1]
     assert [task["title"] for task in done["workflow"]["tasks"]] == ["First", "Second"]
     assert done["workflow"]["summary"] == {"duration": 0}
+
+
+def test_a_client_tool_call_is_answered_after_a_restart_and_once(tmp_path: Path) -> None:
+    class GoingOn(Continuing):
+        def script(self) -> list[Any]:
+            return super().script()[1:]
+
+    with hosted(tmp_path, Continuing) as server:
+        first = server.backend.chat("ada").create("begin")
+    assert first.outcome == "waiting"
+    with hosted(tmp_path, GoingOn) as server:
+        chat = server.backend.chat("ada")
+        second = Turn(chat.stream("threads.add_client_tool_output", thread_id=first.thread_id, result={"sure": True}))
+        items = stored_items(server, first.thread_id)
+        with pytest.raises(ApiFailure) as failure:
+            chat.stream("threads.add_client_tool_output", thread_id=first.thread_id, result={"sure": False})
+        assert failure.value.error["code"] == "no_pending_call"
+        assert stored_items(server, first.thread_id) == items
+    assert second.text == "All done."
+    (steps,) = [item["workflow"] for item in items if item["type"] == "workflow"]
+    assert [task["title"] for task in steps["tasks"]] == ["First", "Second"]
 
 
 class Thinking(AgentServer):

@@ -39,7 +39,7 @@ class Given(Silent):
         super().__init__(data_store, attachment_store)
 
 
-class Optional(Silent):
+class Defaulting(Silent):
     def __init__(self, store: Store[Context] | None = None, **settings: Any) -> None:
         super().__init__(store or MemoryStore())
 
@@ -51,7 +51,7 @@ def server_of(target: Any) -> ChatKitServer[Any]:
     return adapter.server
 
 
-@pytest.mark.parametrize("target", [Silent, WithItsOwn, Given, Optional, Silent(MemoryStore()), WithItsOwn()])
+@pytest.mark.parametrize("target", [Silent, WithItsOwn, Given, Defaulting, Silent(MemoryStore()), WithItsOwn()])
 def test_a_class_or_an_instance_gets_chatdocks_store(target: Any) -> None:
     server = server_of(target)
     assert isinstance(server.store, SQLStore)

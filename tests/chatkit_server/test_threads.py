@@ -25,10 +25,11 @@ from chatkit.types import (
 )
 
 from chatdock import workflow
+from chatdock.chat import keys
 from tests.chat.shapes import passed
 from tests.chatkit_server.peers import UNTITLED, Context, context_of, hosted, played_twice, stored_items
 from tests.chatkit_server.shapes import Events, base, says, text_of
-from tests.harness.client import ApiFailure, Chat, Turn
+from tests.harness.client import ApiFailure, Backend, Chat, Turn
 from tests.harness.server import eventually, serving
 from tests.runs.wire import creating, sending
 
@@ -246,6 +247,40 @@ def test_a_server_sees_the_threads_of_its_turns_user_alone(tmp_path: Path) -> No
         assert his.of("progress_update")[0]["text"] == his.thread_id
         assert his.outcome == "completed"
         assert [kind["type"] for kind in ada.items(hers.thread_id)] == ["user_message"]
+
+
+class Slow(ChatKitServer[Context]):
+    """Lists its user's threads late, in a task and by itself, while other turns are under way."""
+
+    gate: threading.Event
+
+    async def listed(self, context: Context) -> list[str]:
+        page = await self.store.load_threads(100, None, "asc", context)
+        return [one.id for one in page.data]
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
+    ) -> Events:
+        yield ProgressUpdateEvent(text="begun")
+        await passed(self.gate)
+        beside, here = await asyncio.gather(asyncio.create_task(self.listed(context)), self.listed(context))
+        assert beside == here == [thread.id]
+        yield says(self, thread, context, context["user_id"])
+
+
+def test_turns_at_the_same_time_see_their_own_users_and_projects_threads(tmp_path: Path) -> None:
+    Slow.gate = threading.Event()
+    with hosted(tmp_path, Slow) as hosting:
+        secret = hosting.call(lambda: keys.create(hosting.world.database, "other", "")).secret
+        other = Backend(hosting.url, secret)
+        chats = [hosting.backend.chat("ada"), hosting.backend.chat("bob"), other.chat("ada")]
+        readers = [creating(chat, "hello") for chat in chats]
+        for reader in readers:
+            reader.wait_for(lambda turn: turn.of("progress_update"))
+        Slow.gate.set()
+        turns = [reader.wait() for reader in readers]
+        other.close()
+    assert [turn.done("assistant_message")[0]["content"][0]["text"] for turn in turns] == ["ada", "bob", "ada"]
 
 
 class Naming(MemoryStore):

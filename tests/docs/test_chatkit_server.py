@@ -36,3 +36,11 @@ def test_the_desk_answers_and_its_widget_acts(tmp_path: Path, monkeypatch: pytes
         )
         assert answered.done("assistant_message")[0]["content"][0]["text"] == "Your berth is free again."
         assert chat.call("items.feedback", thread_id=first.thread_id, item_ids=[widget["id"]], kind="positive") == {}
+
+
+def test_a_class_can_be_served_without_a_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (made,) = load(f"{EXAMPLE}:Desk")
+    sys.modules.pop(EXAMPLE.stem)
+    assert made.id == "wf_Desk"
+    assert made.on_action is not None

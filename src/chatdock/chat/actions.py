@@ -55,7 +55,7 @@ class Actions:
 
         row, sender = await self._database.read(load)
         work = work_of(caller, "action", params.item_id, action=params.action.model_dump(), metadata=metadata)
-        turn = self._turn(caller, work, thread_from_row(row), saved_state=row["state"], item=sender)
+        turn = self._turn(caller, thread_from_row(row), saved_state=row["state"], sender=sender, work=work)
         before = turn.thread.model_dump_json()
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
@@ -88,8 +88,7 @@ class Actions:
         if workflow is None or workflow.on_feedback is None:
             return
         row = await self._database.read(lambda tx: find(tx, session.scope, params.thread_id))
-        work = work_of(caller, "action", None, action=None, metadata={})
-        turn = self._turn(caller, work, thread_from_row(row), saved_state=row["state"])
+        turn = self._turn(caller, thread_from_row(row), saved_state=row["state"])
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
                 await workflow.on_feedback(turn, params.item_ids, params.kind)
@@ -111,7 +110,7 @@ class Actions:
             raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
         # Dictation belongs to no thread: its turn has one that is not stored.
         thread = ThreadMetadata(id=ids.thread_id(), created_at=datetime.now(UTC))
-        turn = self._turn(caller, work_of(caller, "action", None, action=None, metadata={}), thread)
+        turn = self._turn(caller, thread)
         try:
             async with asyncio.timeout(self._settings.run_time_limit):
                 heard = await workflow.on_transcribe(turn, AudioInput(data=audio, mime_type=params.mime_type))
@@ -124,19 +123,19 @@ class Actions:
     def _turn(
         self,
         caller: Caller,
-        work: Work,
         thread: ThreadMetadata,
         *,
         saved_state: str = "{}",
-        item: WidgetItem | None = None,
+        sender: WidgetItem | None = None,
+        work: Work | None = None,
     ) -> Turn:
         """What a handler gets to know of who calls it, and where."""
         return make_turn(
             self._database,
-            work,
+            work or work_of(caller, "action", None, action=None, metadata={}),
             session_id=caller.session.id,
             thread=thread,
-            item=item,
+            item=sender,
             saved_state=saved_state,
             variables=caller.session.state_variables,
             hidden_ids=(),

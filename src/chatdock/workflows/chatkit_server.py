@@ -118,7 +118,7 @@ class ServerAdapter:
         try:
             async for event in events:
                 if event.type == "thread.item.done" and event.item.type == "client_tool_call":
-                    for item in call.left_open():  # the call ends the turn
+                    for item in call.left_open():  # a pending call ends the turn
                         yield ThreadItemDoneEvent(item=item)
                 call.watch(event)
                 yield _with_metadata(event, turn) if event.type == "thread.updated" else event

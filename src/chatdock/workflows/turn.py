@@ -89,7 +89,7 @@ class Turn(TurnEvents):
     waiting: Callable[[], Awaitable[set[str]]] | None = field(default=None, repr=False)
     """The ids of the thread's messages that wait for a turn of their own."""
     database: Database | None = field(default=None, repr=False)
-    """Where the thread is stored, for stores that workflows bring their own interface of."""
+    """Where the thread is stored: what a hosted server's store works on."""
     emit_now: Emit | None = field(default=None, repr=False)
     """What `emit()` calls while the turn is executed."""
     stored: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
