@@ -115,9 +115,8 @@ def test_a_model_that_nobody_serves(tmp_path: Path) -> None:
 
 def test_an_agent_that_calls_its_model_too_often(tmp_path: Path) -> None:
     calls: list[Step] = [[Use("get_weather", {"city": "Rome"}, f"call_{n}")] for n in range(3)]
-    turn, [entry] = failed(tmp_path, *calls, max_turns=3)
+    turn, _ = failed(tmp_path, *calls, max_turns=3)
     assert turn.events[-1]["message"] == failures.TOO_MANY_STEPS
-    assert entry["error"] == "MaxTurnsExceeded"
 
 
 def test_a_model_that_calls_what_does_not_exist(tmp_path: Path) -> None:

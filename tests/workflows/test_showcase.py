@@ -472,7 +472,7 @@ async def test_every_action_of_a_widget_is_one_the_showcase_knows() -> None:
 
 async def test_dictation_is_heard() -> None:
     assert showcase.on_transcribe is not None
-    heard = await showcase.on_transcribe(ck.AudioInput(data=b"12345", mime_type="audio/webm;codecs=opus"))
+    heard = await showcase.on_transcribe(make_turn(), ck.AudioInput(data=b"12345", mime_type="audio/webm;codecs=opus"))
     assert heard == "heard 5 bytes of audio/webm;codecs=opus"
 
 

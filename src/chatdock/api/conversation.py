@@ -109,6 +109,7 @@ class Conversation:
                 return await world.threads.items(scope, params)
             case ops.ItemsFeedback(params=params):
                 await feedback.give(world.database, caller, params)
+                await world.actions.feedback(caller, params)
                 return b"{}"
             case ops.AttachmentsCreate() | ops.AttachmentsDelete():
                 raise InvalidRequest(UPLOADS_DISABLED, code="file_upload_disabled")

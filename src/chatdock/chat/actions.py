@@ -1,19 +1,19 @@
-"""What a workflow does beside answering: widget actions that do not stream, and dictation."""
+"""What a workflow does beside answering: widget actions that do not stream, feedback, and dictation."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from chatkit.types import AudioInput, TranscriptionResult
+from chatkit.types import AudioInput, ThreadMetadata, TranscriptionResult
 
 from chatdock.chat.threads import find
 from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of, work_of
 from chatdock.errors import InvalidRequest
-from chatdock.protocol import frames
+from chatdock.protocol import frames, ids
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn
 from chatdock.storage.threads import thread_from_row
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from chatkit.types import InputTranscribeParams, WidgetItem
 
     from chatdock.chat.turns import Caller
-    from chatdock.protocol.operations import CustomActionParams
+    from chatdock.protocol.operations import CustomActionParams, FeedbackParams
+    from chatdock.runs.work import Work
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
     from chatdock.workflows.registry import Registry
+    from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Workflow
 
 log = structlog.get_logger("chatdock.chat")
@@ -53,16 +55,8 @@ class Actions:
             return row, await sender_of(tx, params.thread_id, params.item_id)
 
         row, sender = await self._database.read(load)
-        turn = make_turn(
-            self._database,
-            work_of(caller, "action", params.item_id, action=params.action.model_dump(), metadata=metadata),
-            session_id=session.id,
-            thread=thread_from_row(row),
-            item=sender,
-            saved_state=row["state"],
-            variables=session.state_variables,
-            hidden_ids=(),
-        )
+        work = work_of(caller, "action", params.item_id, action=params.action.model_dump(), metadata=metadata)
+        turn = self._turn(caller, thread_from_row(row), saved_state=row["state"], sender=sender, work=work)
         before = turn.thread.model_dump_json()
         try:
             async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
@@ -88,6 +82,21 @@ class Actions:
             return b"{}"
         return b'{"updated_item":%b}' % frames.dump(item)
 
+    async def feedback(self, caller: Caller, params: FeedbackParams) -> None:
+        """Tell the workflow, if it listens, what was recorded of the user's verdict."""
+        session = caller.session
+        workflow = self._registry.find(session.workflow_id, session.workflow_version)
+        if workflow is None or workflow.on_feedback is None:
+            return
+        row = await self._database.read(lambda tx: find(tx, session.scope, params.thread_id))
+        turn = self._turn(caller, thread_from_row(row), saved_state=row["state"])
+        try:
+            async with asyncio.timeout(self._settings.run_time_limit):
+                await workflow.on_feedback(turn, params.item_ids, params.kind)
+        except Exception as error:
+            log.error("feedback_failed", workflow=workflow.id, exc_info=error)
+            raise InvalidRequest("The feedback could not be passed on.", code="feedback_failed") from error
+
     async def transcribe(self, caller: Caller, params: InputTranscribeParams) -> bytes:
         """Recorded speech as text, by the workflow's transcriber; `{"text"}` as JSON."""
         workflow = self._workflow(caller)
@@ -100,14 +109,38 @@ class Actions:
             audio = base64.b64decode(params.audio_base64, validate=True)
         except ValueError:
             raise InvalidRequest("params.audio_base64 must be base64.", param="params.audio_base64") from None
+        # Dictation belongs to no thread: its turn has one that is not stored.
+        thread = ThreadMetadata(id=ids.thread_id(), created_at=datetime.now(UTC))
+        turn = self._turn(caller, thread)
         try:
             async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
-                heard = await workflow.on_transcribe(AudioInput(data=audio, mime_type=params.mime_type))
+                heard = await workflow.on_transcribe(turn, AudioInput(data=audio, mime_type=params.mime_type))
             result = heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard)
             return frames.dump(result)
         except Exception as error:
             log.error("transcriber_failed", workflow=workflow.id, exc_info=error)
             raise InvalidRequest("The recording could not be transcribed.", code="transcription_failed") from error
+
+    def _turn(
+        self,
+        caller: Caller,
+        thread: ThreadMetadata,
+        *,
+        saved_state: str = "{}",
+        sender: WidgetItem | None = None,
+        work: Work | None = None,
+    ) -> Turn:
+        """What a handler gets to know of who calls it, and where."""
+        return make_turn(
+            self._database,
+            work or work_of(caller, "action", None, action=None, metadata={}),
+            session_id=caller.session.id,
+            thread=thread,
+            item=sender,
+            saved_state=saved_state,
+            variables=caller.session.state_variables,
+            hidden_ids=(),
+        )
 
     def _workflow(self, caller: Caller) -> Workflow:
         session = caller.session

@@ -121,7 +121,7 @@ class Turns:
         self._engine.refuse_when_draining()
         session = caller.session
         workflow = self._registry.find(session.workflow_id, session.workflow_version)
-        allow_cancel = workflow is None or workflow.allow_cancel
+        allow_cancel = True if workflow is None else workflow.allow_cancel
         if isinstance(operation, ops.ThreadsCustomAction) and workflow is not None and workflow.on_action is None:
             raise no_actions(session.workflow_id)
         run_id = ids.run_id()
@@ -220,7 +220,7 @@ class Turns:
 
         async def load(tx: Tx) -> Row:
             run = await runs.by_id(tx, run_id)
-            if run is None or not await runs.frames(tx, run_id, 0, 1):
+            if run is None or (run["status"] in runs.ENDED and not await runs.frames(tx, run_id, 0, 1)):
                 raise NotFound("Run", run_id, param="Idempotency-Key")
             await find(tx, session.scope, run["thread_id"])
             return run
@@ -229,7 +229,7 @@ class Turns:
         return Stream(self._log.follow(run_id), run["thread_id"])
 
     async def _begin(
-        self, tx: Tx, run_id: str, caller: Caller, operation: ops.RunOperation, allow_cancel: bool
+        self, tx: Tx, run_id: str, caller: Caller, operation: ops.RunOperation, allow_cancel: bool | None
     ) -> Begun | str:
         """Store all that an operation starts; the id of the run that its Idempotency-Key started before, if any."""
         session = caller.session
@@ -239,7 +239,8 @@ class Turns:
                 return str(known["result_id"])
         await refuse_when_full(tx, session, self._settings)
         accepted = await self._accept(tx, session, operation)
-        accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
+        if allow_cancel is not None:
+            accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
         thread_id, now = accepted.thread.id, micros_now()
         queued, interrupted = False, list[str]()
         if not isinstance(operation, ops.ThreadsCreate):
@@ -264,7 +265,8 @@ class Turns:
             created_at=now,
         )
         data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(accepted.payloads, 1))
-        await runs.add_frames(tx, run_id, 1, last, data)
+        if data:
+            await runs.add_frames(tx, run_id, 1, last, data)
         if caller.idempotency_key:
             await idempotency.remember(
                 tx, _scope(session), caller.idempotency_key, caller.body, result_id=run_id, now=now

@@ -149,7 +149,7 @@ class Engine:
             turn,
             fence=fence,
             output_limit=self._settings.run_output_limit,
-            on_answer=execution.begin_title,
+            on_answer=execution.answered,
             on_failure=execution.lost,
         )
         self._executions[live.run_id] = execution

@@ -14,6 +14,7 @@ from chatkit.errors import CustomStreamError, StreamError
 from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
+from chatdock.protocol.frames import ITEM
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
 from chatdock.tracing.trace import enter
@@ -79,6 +80,7 @@ class Execution:
         self._recorder: Recorder | None = None
         self._workflow: Workflow | None = None
         self._worker: asyncio.Task[None] | None = None
+        self._title_due = False
         self._titled = False
         self._stopped: Stop | None = None
         self._begun = False
@@ -120,7 +122,15 @@ class Execution:
         """Wait until the run has ended, in the database too."""
         await asyncio.shield(self._done)
 
-    def begin_title(self) -> None:
+    def answered(self) -> None:
+        """The first item of an answer has begun."""
+        assert self._workflow is not None
+        if self._workflow.titles_last:
+            self._title_due = True
+        else:
+            self._begin_title()
+
+    def _begin_title(self) -> None:
         """Name the thread, beside the answer, if that is wanted and has not been done."""
         if self._titled or not self._work.titling or self._turn.message is None or self._turn.thread.title is not None:
             return
@@ -247,6 +257,8 @@ class Execution:
         self._turn.emit_now = self._turn.stored = None
         try:
             if self._stopped is not Stop.LOST:
+                if self._title_due:
+                    self._begin_title()
                 outcome, error = await self._describe(recorder, outcome, error)
                 await recorder.end(outcome, error=error)
         except Exception as failure:
@@ -264,12 +276,13 @@ class Execution:
 
     async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
         """Settle what was begun, and say why it broke off if it did; returns outcome and reason."""
-        await recorder.keep_partial()
+        unfinished = await recorder.keep_partial()
         if outcome != "cancelled":
             return outcome, error
         match self._stopped:
             case Stop.CANCELLED:
-                recorder.change(cancel_note(self.thread_id))
+                if not await self._tell_cancelled(recorder, unfinished):
+                    recorder.change(cancel_note(self.thread_id))
                 return outcome, error
             case Stop.TIME_LIMIT:
                 recorder.error(f"The answer took longer than {self._time_limit:g} seconds.", allow_retry=True)
@@ -285,6 +298,18 @@ class Execution:
         self.limit = limit
         log.warning("limit_reached", run=self.run_id, workflow=self._work.workflow_id, limit=limit)
         return f"limit reached: {limit}"
+
+    async def _tell_cancelled(self, recorder: Recorder, unfinished: list[dict[str, Any]]) -> bool:
+        """Let the workflow clean up, on top of what was kept; whether it left the model a note itself."""
+        if self._workflow is None or self._workflow.on_cancelled is None:
+            return False
+        await recorder.stored()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                return await self._workflow.on_cancelled(self._turn, [ITEM.validate_python(one) for one in unfinished])
+        except Exception as error:
+            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
+            return False
 
     def _abandon(self) -> None:
         """The workflow does not react to being cancelled: end its run without it."""

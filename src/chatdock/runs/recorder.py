@@ -238,11 +238,14 @@ class Recorder:
         while self._flushing is not None:
             await asyncio.wait([self._flushing])
 
-    async def keep_partial(self) -> None:
-        """Finish what was begun: a message keeps the text it has, anything else unfinished is removed."""
+    async def keep_partial(self) -> list[dict[str, Any]]:
+        """Finish what was begun: a message keeps the text it has, anything else unfinished is removed.
+
+        Returns those items as they stood, as JSON trees.
+        """
         self.close_text()
         if not self._open:
-            return
+            return []
         await self._hold()
         self._merge_deltas()
         snapshot = Snapshot()
@@ -256,6 +259,7 @@ class Recorder:
             self._emit(payload)
             if change is not None:
                 self._changes.append(change)
+        return snapshot.open_items()
 
     def keep_state(self) -> None:
         """Store the state that the workflow leaves in its turn; raises when that is not JSON."""
@@ -268,6 +272,11 @@ class Recorder:
         await self._hold()
         if self._broken is not None:
             raise self._broken
+        self._ending = True
+        try:
+            self._notice_thread_changes()
+        except WorkflowError as unfit:  # the thread is as it was again, and the run ends anyhow
+            self._on_failure(unfit)
         first, last, data, changes = self._take()
         last, data = last + 1, data + frames.terminal(outcome)
 

@@ -19,7 +19,7 @@ from chatkit.types import (
 from pydantic_core import from_json, to_json
 
 from chatdock.protocol.frames import ITEM
-from chatdock.storage import items, sessions, threads
+from chatdock.storage import items, runs, sessions, threads
 from chatdock.storage.threads import thread_from_row
 from chatdock.workflows.turn import Turn, TurnSession
 
@@ -122,9 +122,15 @@ def make_turn(
         own = next((n for n, entry in enumerate(history) if entry.id == work.item_id), len(history))
         return [entry for n, entry in enumerate(history) if n <= own or entry.type != "user_message"]
 
+    async def waiting() -> set[str]:
+        unfinished = await database.read(lambda tx: runs.unfinished(tx, thread_id))
+        queued = [Work.from_json(run["input"]) for run in unfinished if run["status"] == "queued"]
+        return {other.item_id for other in queued if other.item_id is not None}
+
     return Turn(
         thread=thread,
         user=work.user_id,
+        project=work.project_id,
         session=TurnSession(id=session_id, state_variables=session_variables),
         workflow_id=work.workflow_id,
         message=item if isinstance(item, UserMessageItem) else None,
@@ -138,4 +144,6 @@ def make_turn(
         metadata=work.metadata,
         hidden_ids=frozenset(hidden_ids),
         load_items=load_items,
+        waiting=waiting,
+        database=database,
     )

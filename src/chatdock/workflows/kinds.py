@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chatdock.workflows.function import FunctionAdapter
 from chatdock.workflows.workflow import WorkflowError, require_generator
@@ -15,16 +15,29 @@ if TYPE_CHECKING:
 
     from chatdock.workflows.workflow import Adapter
 
+
+class Kind(NamedTuple):
+    """A class by its module and name, what it is called, and its adapter by its module here and name."""
+
+    module: str
+    name: str
+    what: str
+    home: str
+    adapter: str
+    classes: bool = False
+    """Whether a subclass is taken as it is, beside its instances."""
+
+
 KINDS = [
-    ("agents", "Agent", "an agent of the Agents SDK", "agents_sdk", "AgentAdapter"),
-    ("langgraph.pregel", "Pregel", "a graph of LangGraph", "langgraph", "GraphAdapter"),
-    ("langgraph.graph", "StateGraph", "a graph of LangGraph", "langgraph", "GraphAdapter"),
-    ("pydantic_ai.agent", "AbstractAgent", "an agent of Pydantic AI", "pydantic_ai", "PydanticAgentAdapter"),
-    ("agent_framework", "BaseAgent", "an agent of the Agent Framework", "agent_framework", "FrameworkAgentAdapter"),
+    Kind("agents", "Agent", "an agent of the Agents SDK", "agents_sdk", "AgentAdapter"),
+    Kind("chatkit.server", "ChatKitServer", "a ChatKitServer", "chatkit_server", "ServerAdapter", classes=True),
+    Kind("langgraph.pregel", "Pregel", "a graph of LangGraph", "langgraph", "GraphAdapter"),
+    Kind("langgraph.graph", "StateGraph", "a graph of LangGraph", "langgraph", "GraphAdapter"),
+    Kind("pydantic_ai.agent", "AbstractAgent", "an agent of Pydantic AI", "pydantic_ai", "PydanticAgentAdapter"),
+    Kind("agent_framework", "BaseAgent", "an agent of the Agent Framework", "agent_framework", "FrameworkAgentAdapter"),
 ]
-"""A class, by its module and name; what it is; its adapter, by its module here and name. Modules are looked up among
-those that are imported already, so a process never pays for a library that it does not use (the Agents SDK takes two
-seconds)."""
+"""Modules are looked up among those that are imported already, so a process never pays for a library that it does not
+use (the Agents SDK takes two seconds)."""
 
 
 def adapter_for(target: Any, **options: Any) -> Adapter:
@@ -35,14 +48,16 @@ def adapter_for(target: Any, **options: Any) -> Adapter:
     if inspect.isroutine(target) or inspect.isasyncgenfunction(target):
         require_generator(target, f"{getattr(target, '__name__', 'a workflow')}()")
         return _made(FunctionAdapter, "an async generator", target, options)
-    for module, name, what, home, adapter in KINDS:
-        kind = getattr(sys.modules.get(module), name, None)
-        if inspect.isclass(kind) and isinstance(target, kind):
-            return _made(getattr(import_module(f"chatdock.workflows.{home}"), adapter), what, target, options)
-    kind = target.__name__ if inspect.isclass(target) else type(target).__name__
+    for kind in KINDS:
+        known = getattr(sys.modules.get(kind.module), kind.name, None)
+        subject = target if kind.classes and inspect.isclass(target) else type(target)
+        if inspect.isclass(known) and issubclass(subject, known):
+            adapter = getattr(import_module(f"chatdock.workflows.{kind.home}"), kind.adapter)
+            return _made(adapter, kind.what, target, options)
+    name = target.__name__ if inspect.isclass(target) else type(target).__name__
     raise WorkflowError(
-        f"{kind} is no kind of workflow that this version runs: an async generator, or an agent of the Agents SDK, "
-        "LangGraph, Pydantic AI or the Microsoft Agent Framework"
+        f"{name} is no kind of workflow that this version runs: an async generator, an agent of the Agents SDK, "
+        "LangGraph, Pydantic AI or the Microsoft Agent Framework, or a ChatKitServer"
     )
 
 

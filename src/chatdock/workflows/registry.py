@@ -23,7 +23,7 @@ def workflow(
 ) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
-    Takes an async generator function over a `Turn`, or an agent of one of the `KINDS`. Without `allow_cancel`, clients
+    Takes an async generator function over a `Turn`, or what is of one of the `KINDS`. Without `allow_cancel`, clients
     show no stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the
     wall time that one of its runs may take, in seconds, in place of the server's. `options` are those of the kind of
     thing that answers: the keyword-only parameters of its adapter.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chatkit.agents import ThreadItemConverter
     from chatkit.icons import IconName
 
+    from chatdock.storage.database import Database
     from chatdock.workflows.live import Picture, Steps
     from chatdock.workflows.workflow import Emitted
 
@@ -62,6 +63,8 @@ class Turn(TurnEvents):
     its metadata stays on the server."""
     user: str
     """The user's id, as the application named it when it created the session."""
+    project: str = "default"
+    """The project whose API key created the session: users of one name in two projects are two."""
     session: TurnSession
     """The session that the request came with."""
     workflow_id: str
@@ -94,6 +97,10 @@ class Turn(TurnEvents):
     hidden_ids: frozenset[str] = field(default=frozenset(), repr=False)
     """Items of earlier turns that clients do not see, so that no event of this turn names one."""
     load_items: LoadItems | None = field(default=None, repr=False)
+    waiting: Callable[[], Awaitable[set[str]]] | None = field(default=None, repr=False)
+    """The ids of the thread's messages that wait for a turn of their own."""
+    database: Database | None = field(default=None, repr=False)
+    """Where the thread is stored: what a hosted server's store works on."""
     emit_now: Emit | None = field(default=None, repr=False)
     """What `emit()` calls while the turn is executed."""
     stored: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)

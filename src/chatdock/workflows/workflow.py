@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from chatkit.types import Annotation, AudioInput, ThreadItem, ThreadStreamEvent, TranscriptionResult
+from chatkit.types import Annotation, AudioInput, FeedbackKind, ThreadItem, ThreadStreamEvent, TranscriptionResult
 
 from chatdock.workflows.turn import Turn
 
@@ -15,6 +15,9 @@ Emitted = str | ThreadStreamEvent | Annotation
 Respond = Callable[[Turn], AsyncIterator[Emitted]]
 SyncAction = Callable[[Turn], Awaitable[ThreadItem | None]]
 Transcribe = Callable[[AudioInput], Awaitable[str | TranscriptionResult]]
+TranscribeTurn = Callable[[Turn, AudioInput], Awaitable[str | TranscriptionResult]]
+Feedback = Callable[[Turn, list[str], FeedbackKind], Awaitable[None]]
+Cancelled = Callable[[Turn, list[ThreadItem]], Awaitable[bool]]
 Title = Callable[[Turn], Awaitable[str | None]] | Callable[[Turn], str | None]
 
 
@@ -40,6 +43,9 @@ class Adapter(Protocol):
         """What performs widget actions: the adapter its own, if it has any, and the author's handler all `others`."""
         return others
 
+    def equip(self, workflow: Workflow) -> None:
+        """Register with the workflow what it does beside answering."""
+
 
 class WorkflowError(Exception):
     """A workflow that cannot be registered or did what no workflow may do; the message is for its author."""
@@ -64,13 +70,21 @@ class Workflow:
         self.id = workflow_id
         self.version = version
         self.adapter = adapter
-        self.allow_cancel = allow_cancel
+        self.allow_cancel: bool | None = allow_cancel
+        """Whether clients show a stop button; None when each turn says so itself, as its first event."""
         self.time_limit = time_limit
+        self.titles_last = False
+        """Whether the titler is asked at the end of a turn, since the workflow may name the thread itself."""
         self.respond: Respond = adapter.respond
         self.on_action: Respond | None = adapter.performs(None)
         self.on_sync_action: SyncAction | None = None
-        self.on_transcribe: Transcribe | None = None
+        self.on_transcribe: TranscribeTurn | None = None
+        self.on_feedback: Feedback | None = None
+        self.on_cancelled: Cancelled | None = None
+        """Called when the user has cancelled a turn, with the items that were not done; returns whether it left the
+        model a note of that in the thread."""
         self.on_title: Title = adapter.title
+        adapter.equip(self)
 
     @property
     def needs_model(self) -> bool:
@@ -90,7 +104,7 @@ class Workflow:
 
     def transcriber(self, function: Transcribe) -> Transcribe:
         """Turn recorded speech into text: `async def (audio: AudioInput)`, returns the text."""
-        self.on_transcribe = function
+        self.on_transcribe = lambda _turn, audio: function(audio)
         return function
 
     def titler(self, function: Title) -> Title:

@@ -28,6 +28,7 @@ from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
+from chatdock.workflows.workflow import Adapter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -57,7 +58,7 @@ TRIPPED = (
 )
 
 
-class AgentAdapter:
+class AgentAdapter(Adapter):
     """Answers turns with an agent."""
 
     def __init__(
