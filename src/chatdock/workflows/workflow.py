@@ -45,6 +45,7 @@ class Adapter(Protocol):
 
     def equip(self, workflow: Workflow) -> None:
         """Register with the workflow what it does beside answering."""
+        return
 
 
 class WorkflowError(Exception):
