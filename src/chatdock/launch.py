@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,15 +45,18 @@ class Launch:
         prepare_database(self.settings.database_url)
         workflows = self._workflows()
         model = None
-        if any(entry.needs_model for entry in workflows):
+        needed = any(entry.needs_model for entry in workflows)
+        # A workflow or a chatkit-python server may run agents of its own; whether they need a model is not known here.
+        if needed or "agents" in sys.modules:
             from chatdock.model.endpoint import resolve_endpoint
 
             try:
                 model = resolve_endpoint()
             except ModelError as error:
-                if self.targets:
+                if needed and self.targets:
                     raise
-                typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
+                if needed:
+                    typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
                 workflows = [entry for entry in workflows if not entry.needs_model]
         served = create_app(self.settings, workflows, demo=self.demo, model=model)
         return Loaded(self, served, list(dict.fromkeys(entry.id for entry in workflows)))

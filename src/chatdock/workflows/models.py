@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
     from chatdock.model.endpoint import ModelEndpoint
     from chatdock.settings import Settings
     from chatdock.workflows.workflow import Workflow
@@ -15,21 +17,36 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def connected(endpoint: ModelEndpoint, workflows: Iterable[Workflow], settings: Settings) -> AsyncIterator[None]:
-    """Let those workflows that need a model use this endpoint."""
+    """Let agents that name their model, or none, use this endpoint, also those that other workflows run."""
+    from openai import AsyncOpenAI
+
     from chatdock.workflows.agents_sdk import AgentAdapter
 
-    embedded = None
-    if endpoint.embedded:
-        from chatdock.model.embedded import EmbeddedModel
+    async with AsyncExitStack() as stack:
+        if endpoint.embedded:
+            from chatdock.model.embedded import EmbeddedModel
 
-        assert endpoint.path is not None
-        embedded = await EmbeddedModel.start(endpoint.path)
-        endpoint = replace(endpoint, base_url=embedded.base_url)
-    try:
+            assert endpoint.path is not None
+            embedded = await EmbeddedModel.start(endpoint.path)
+            stack.push_async_callback(embedded.stop)
+            endpoint = replace(endpoint, base_url=embedded.base_url)
+        client = await stack.enter_async_context(AsyncOpenAI(api_key=endpoint.api_key, base_url=endpoint.base_url))
+        use_responses = settings.model_api == "responses" or (
+            settings.model_api == "auto" and endpoint.base_url is None
+        )
         for entry in workflows:
             if isinstance(entry.adapter, AgentAdapter):
-                entry.adapter.connect(endpoint, settings.model_api)
+                entry.adapter.connect(client, use_responses=use_responses)
+        _become_default(client, use_responses=use_responses)
         yield
-    finally:
-        if embedded is not None:
-            await embedded.stop()
+
+
+def _become_default(client: AsyncOpenAI, *, use_responses: bool) -> None:
+    """For agents that a workflow or a chatkit-python server runs itself. A client that their file has set stays."""
+    from agents import set_default_openai_api, set_default_openai_client
+    from agents.models import _openai_shared as shared
+
+    before = shared.get_default_openai_client()
+    if before is None or before.is_closed():  # closed: of a server that ended in this process
+        set_default_openai_client(client, use_for_tracing=False)
+        set_default_openai_api("responses" if use_responses else "chat_completions")

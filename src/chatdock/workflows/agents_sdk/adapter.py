@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from agents import RunState, TResponseInputItem
     from chatkit.types import WorkflowItem
+    from openai import AsyncOpenAI
 
-    from chatdock.model.endpoint import ModelEndpoint
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Emitted, Respond
 
@@ -95,12 +95,9 @@ class AgentAdapter(Adapter):
         """An agent that names its model, or none, rather than holding one."""
         return not isinstance(self.agent.model, Model)
 
-    def connect(self, endpoint: ModelEndpoint, api: str) -> None:
-        """Use this endpoint for models that are named."""
-        use_responses = api == "responses" or (api == "auto" and endpoint.base_url is None)
-        self._provider = OpenAIProvider(
-            api_key=endpoint.api_key, base_url=endpoint.base_url, use_responses=use_responses
-        )
+    def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
+        """Use this client for models that are named."""
+        self._provider = OpenAIProvider(openai_client=client, use_responses=use_responses)
 
     async def respond(self, turn: Turn) -> AsyncIterator[Emitted]:
         """Run the agent on the thread's history and stream what it says and does."""
