@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chatkit.server import ChatKitServer
 from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadUpdatedEvent
 
+from chatdock.workflows.input_items import correct_chatkit
 from chatdock.workflows.local_time import LocalTime
 from chatdock.workflows.server_store import Call, ServerStore, current_call
 from chatdock.workflows.titles import opening_words
@@ -45,6 +46,7 @@ class ServerAdapter(Adapter):
     ) -> None:
         self.server = _made(server) if isinstance(server, type) else server
         self._make_context = context
+        correct_chatkit()
         if not isinstance(getattr(self.server, "store", None), ServerStore):
             self.server.store = ServerStore(getattr(self.server, "store", None))
         for name in ("respond", "action"):
