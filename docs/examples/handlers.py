@@ -4,20 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from chatkit.errors import CustomStreamError
-from chatkit.types import (
-    AudioInput,
-    ClientToolCallItem,
-    HiddenContextItem,
-    ThreadItem,
-    ThreadItemDoneEvent,
-    ThreadItemReplacedEvent,
-    ThreadStreamEvent,
-    WidgetItem,
-)
+from chatkit.types import AudioInput, ThreadItem
 
-from chatdock import Turn, workflow
-
-Emitted = str | ThreadStreamEvent
+from chatdock import Emitted, Turn, workflow
 
 
 @workflow("wf_lamp")
@@ -25,16 +14,15 @@ async def lamp(turn: Turn) -> AsyncIterator[Emitted]:
     if turn.tool_output is not None:  # the browser has answered the call below
         yield f"You are in the {turn.tool_output.output}."
     elif turn.text == "where am I?":
-        call = ClientToolCallItem(**new_item(turn), call_id=turn.new_id(), name="current_room", arguments={})
-        yield ThreadItemDoneEvent(item=call)  # ends the turn; the next one brings the answer
+        yield turn.call_client("current_room")  # ends the turn; the next one brings the answer
     elif turn.text == "break":
         raise CustomStreamError("The lamp is broken.", allow_retry=True)
     else:
         turn.state["shown"] = turn.state.get("shown", 0) + 1
         yield "Here is "
         yield "the lamp."
-        yield ThreadItemDoneEvent(item=HiddenContextItem(**new_item(turn), content="The lamp is off."))
-        yield ThreadItemDoneEvent(item=show_lamp(new_item(turn), on=False))
+        yield turn.hidden("The lamp is off.")
+        yield turn.widget(lamp_card(on=False))
 
 
 @lamp.action
@@ -44,7 +32,7 @@ async def dim(turn: Turn) -> AsyncIterator[Emitted]:
     if turn.action.type == "lamp.explain":
         yield "Press the switch to turn the lamp on or off."
     elif turn.sender is not None:
-        yield ThreadItemReplacedEvent(item=show_lamp(turn.sender.model_dump(), on=False))
+        yield turn.replace(turn.changed(turn.sender, lamp_card(on=False)))
         yield "The lamp goes out."
 
 
@@ -55,7 +43,7 @@ async def switch(turn: Turn) -> ThreadItem | None:
         return None
     payload = turn.action.payload  # comes from the browser: look before you use it
     on = isinstance(payload, dict) and payload.get("on") is True
-    return show_lamp(turn.sender.model_dump(), on=on)
+    return turn.changed(turn.sender, lamp_card(on=on))
 
 
 @lamp.transcriber
@@ -70,18 +58,12 @@ def name_thread(turn: Turn) -> str | None:
     return f"Lamp: {turn.text}"
 
 
-def new_item(turn: Turn) -> dict[str, Any]:
-    """What every item has."""
-    return {"id": turn.new_id(), "thread_id": turn.thread.id, "created_at": turn.now()}
-
-
-def show_lamp(item: dict[str, Any], *, on: bool) -> WidgetItem:
-    """A widget item with a lamp in it."""
+def lamp_card(*, on: bool) -> dict[str, Any]:
+    """A widget with a lamp in it."""
     button = {
         "type": "Button",
         "label": "Off" if on else "On",
         "onClickAction": {"type": "lamp.switch", "payload": {"on": not on}, "streaming": False},
     }
     text = {"type": "Text", "value": "The lamp is on." if on else "The lamp is off."}
-    card = {"type": "Card", "children": [text, button]}
-    return WidgetItem.model_validate({**item, "widget": card})
+    return {"type": "Card", "children": [text, button]}

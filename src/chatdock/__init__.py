@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from chatdock.stores.sql import SQLStore
     from chatdock.workflows.registry import workflow
     from chatdock.workflows.turn import Turn
-    from chatdock.workflows.workflow import Workflow
+    from chatdock.workflows.workflow import Emitted, Workflow
 
-__all__ = ["FileStore", "SQLStore", "Turn", "Workflow", "__version__", "workflow"]
+__all__ = ["Emitted", "FileStore", "SQLStore", "Turn", "Workflow", "__version__", "workflow"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Emitted": "chatdock.workflows.workflow",
     "FileStore": "chatdock.stores.file",
     "SQLStore": "chatdock.stores.sql",
     "Turn": "chatdock.workflows.turn",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _PART = 5 * 1024 * 1024  # the smallest part that S3 takes
 _PARTS_UNDER_WAY = 2
+_CHUNK = 256 * 1024
 
 
 class Blobs:
@@ -57,7 +58,7 @@ class Blobs:
         found = await obstore.get_async(self._store, key)
 
         async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in found.stream():
+            async for chunk in found.stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
 
         return found.meta["size"], chunks()

@@ -91,6 +91,10 @@ class TurnEvents(ABC):
         """An item that holds the widget, for `added` and `done` events of one's own."""
         return WidgetItem.model_validate({**self.place(), "widget": widget, "copy_text": copy_text})
 
+    def changed(self, item: WidgetItem, widget: Any) -> WidgetItem:
+        """The same item with another widget in it, for `replace()` or as what a sync action returns."""
+        return WidgetItem.model_validate({**item.model_dump(), "widget": widget})
+
     def replace(self, item: ThreadItem) -> ThreadItemReplacedEvent:
         """An item of the thread in a new form, in its place: the one with the same id."""
         return ThreadItemReplacedEvent(item=item)
