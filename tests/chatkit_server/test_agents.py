@@ -224,6 +224,26 @@ def test_a_workflow_goes_on_after_a_client_tool_call(tmp_path: Path) -> None:
     assert done["workflow"]["summary"] == {"duration": 0}
 
 
+class Leaving(Continuing):
+    """Ends a turn with its workflow open, and no message after it."""
+
+    def make_agent(self) -> Agent[Answer]:
+        @function_tool
+        async def begin(call: Call) -> str:
+            """Begin."""
+            await call.context.add_workflow_task(CustomTask(title="First"))
+            return "begun"
+
+        stop = StopAtTools(stop_at_tool_names=["begin"])
+        return Agent(name="Assistant", model=self.model, tools=[begin], tool_use_behavior=stop)
+
+
+def test_a_workflow_that_is_left_open_is_shown_as_it_is_stored(tmp_path: Path) -> None:
+    (turn,) = played_twice(tmp_path, Leaving, lambda chat: [chat.create("begin")], same_events=False)
+    assert [task["title"] for task in turn.done("workflow")[-1]["workflow"]["tasks"]] == ["First"]
+    assert turn.of("thread.item.removed") == []
+
+
 def test_a_client_tool_call_is_answered_after_a_restart_and_once(tmp_path: Path) -> None:
     class GoingOn(Continuing):
         def script(self) -> list[Any]:

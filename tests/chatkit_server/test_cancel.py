@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ from chatkit.types import (
     WorkflowTaskAdded,
 )
 
+from chatdock import Turn as HostedTurn
 from chatdock import workflow
 from chatdock.runs.changes import CANCEL_NOTE
 from chatdock.workflows.workflow import WorkflowError
-from tests.chatkit_server.peers import Context, hosted, stored_items
+from tests.chat.shapes import passed
+from tests.chatkit_server.peers import UNTITLED, Context, context_of, hosted, stored_items
 from tests.chatkit_server.shapes import Events, base, says, text_of
 from tests.harness.client import Chat, Json, Turn
-from tests.harness.server import ThreadServer
-from tests.runs.wire import creating
+from tests.harness.server import ThreadServer, eventually
+from tests.runs.wire import Reader, creating, resuming
 
 
 class Writing(ChatKitServer[Context]):
@@ -103,7 +106,7 @@ class Failing(Writing):
 
 def stopped(server: ThreadServer, text: str = "slow") -> Turn:
     """A turn that the user stopped."""
-    chat = server.backend.chat("ada")
+    chat = server.backend.chat("ada", **UNTITLED)
     reader = creating(chat, text)
     reader.wait_for(lambda turn: turn.text.startswith("more "))
     answer = chat.call("threads.cancel", thread_id=reader.turn.thread_id)
@@ -196,6 +199,16 @@ class Choosy(ChatKitServer[Context]):
         return StreamOptions(allow_cancel=context["user_id"] == "ada" and "unstoppable" not in thread.metadata)
 
 
+class Bare(Choosy):
+    """Says nothing else."""
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
+    ) -> Events:
+        for event in list[ThreadStreamEvent]():
+            yield event
+
+
 def allowed(turn: Turn) -> bool:
     """Whether clients show a stop button."""
     (event,) = turn.of("stream_options")
@@ -220,13 +233,6 @@ def test_a_turn_whose_first_event_is_the_workflows_own_can_be_joined_and_sent_ag
         key = {"idempotency-key": "once"}
         return Turn(chat.stream("threads.retry_after_item", headers=key, thread_id=thread_id, item_id=item_id))
 
-    class Bare(Choosy):
-        async def respond(
-            self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
-        ) -> Events:
-            for event in list[ThreadStreamEvent]():
-                yield event
-
     with hosted(tmp_path, Bare) as server:
         chat = server.backend.chat("ada")
         thread_id = chat.create().thread_id
@@ -235,6 +241,31 @@ def test_a_turn_whose_first_event_is_the_workflows_own_can_be_joined_and_sent_ag
         assert (first.types, first.outcome) == (["stream_options"], "completed")
         again = retry(chat, thread_id, item["id"])
     assert again.frames == first.frames
+
+
+def test_a_turn_can_be_joined_before_its_first_event(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    async def context(turn: HostedTurn) -> Context:
+        await passed(gate)
+        return context_of(turn)
+
+    gate.set()
+    with hosted(tmp_path, Bare, context=context) as server:
+        chat = server.backend.chat("ada")
+        thread_id = chat.create().thread_id
+        gate.clear()
+        (item,) = chat.items(thread_id)
+        again: Json = {"thread_id": thread_id, "item_id": item["id"], "headers": {"idempotency-key": "once"}}
+        first = Reader(chat, "threads.retry_after_item", **again)
+        eventually(lambda: "active_run" in chat.call("threads.get_by_id", thread_id=thread_id))
+        second, tab = Reader(chat, "threads.retry_after_item", **again), resuming(chat, thread_id)
+        eventually(lambda: second.status and tab.status)
+        gate.set()
+        turns = [reader.wait() for reader in (first, second, tab)]
+    assert [turn.outcome for turn in turns] == ["completed"] * 3
+    assert turns[0].frames == turns[1].frames
+    assert [turn.types for turn in turns] == [["stream_options"]] * 3
 
 
 def test_two_words_on_stopping_are_one_too_many() -> None:
