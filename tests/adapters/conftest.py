@@ -12,7 +12,7 @@ from tests.adapters.libraries import LIBRARIES, STATELESS, Library
 from tests.harness.client import Chat
 from tests.harness.server import serving
 
-Talk = Callable[[Any], Chat]
+Talk = Callable[..., Chat]
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -32,8 +32,8 @@ def talk(tmp_path: Path) -> Iterator[Talk]:
     """Serves something that answers, and gives a client to talk to it."""
     with ExitStack() as stack:
 
-        def start(target: Any) -> Chat:
-            server = stack.enter_context(serving(tmp_path, [workflow("wf_test")(target)]))
+        def start(target: Any, **options: Any) -> Chat:
+            server = stack.enter_context(serving(tmp_path, [workflow("wf_test", **options)(target)]))
             return server.backend.chat(workflow="wf_test")
 
         yield start

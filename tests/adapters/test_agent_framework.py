@@ -26,8 +26,9 @@ def test_a_tool_that_needs_approval_fails_the_turn(talk: Talk) -> None:
     assert chat.create().outcome == "failed"
 
 
-def test_the_model_that_the_user_chose_is_asked_for(talk: Talk) -> None:
-    asked = script(["One."])
-    chat = talk(agent_framework(asked))
-    chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": "fast"}})
-    assert asked.models == ["fast"]
+def test_the_model_that_the_user_chose_is_asked_for_if_it_is_offered(talk: Talk) -> None:
+    asked = script(["One."], ["Two."])
+    chat = talk(agent_framework(asked), models=["fast"])
+    for chosen in ("fast", "dear"):
+        chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": chosen}})
+    assert asked.models == ["fast", None]

@@ -223,11 +223,12 @@ def test_a_graph_inside_a_graph_streams_and_is_heard_once(talk: Talk) -> None:
     assert turn.text == "High water.\n\nAt nine."
 
 
-def test_the_model_that_the_user_chose_is_in_the_configuration(talk: Talk) -> None:
-    asked = script(["One."])
-    chat = talk(graph_builder(asked, []).compile())
-    chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": "fast"}})
-    assert asked.models == ["fast"]
+def test_the_model_that_the_user_chose_is_in_the_configuration_if_it_is_offered(talk: Talk) -> None:
+    asked = script(["One."], ["Two."])
+    chat = talk(graph_builder(asked, []).compile(), models=["fast"])
+    for chosen in ("fast", "dear"):
+        chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": chosen}})
+    assert asked.models == ["fast", None]
 
 
 def test_a_failing_graph_that_remembers_can_be_tried_again(talk: Talk) -> None:

@@ -15,6 +15,7 @@ from chatdock.workflows.workflow import WorkflowError
 from tests.adapters.conftest import Talk
 from tests.adapters.libraries import STATELESS, pydantic_ai
 from tests.adapters.script import Call, Script
+from tests.harness.client import Turn as Streamed
 from tests.harness.client import message
 
 
@@ -101,8 +102,9 @@ def test_tools_that_need_approval_fail_the_turn(talk: Talk) -> None:
     assert talk(agent).create().outcome == "failed"
 
 
-def test_the_model_that_the_user_chose_answers(talk: Talk) -> None:
-    agent: Agent[object, str] = Agent("openai:none", defer_model_check=True)
-    chat = talk(agent)
-    turn = chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": "test"}})
-    assert "success" in str([frame.event for frame in turn])
+def test_the_model_that_the_user_chose_answers_if_it_is_offered(talk: Talk) -> None:
+    agent: Agent[object, str] = Agent(TestModel(custom_output_text="my own model"))
+    chat = talk(agent, models={"other": TestModel(custom_output_text="another model")})
+    for chosen, said in (("other", "another model"), ("test", "my own model")):
+        turn = chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": chosen}})
+        assert Streamed(turn).text == said

@@ -1,14 +1,16 @@
-"""An agent's second turn gets what was said in the first, over either API."""
+"""What an agent's model is given: what was said before, over either API, and whether it is the one that was chosen."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from agents import Agent, Model
+from agents import Agent, Model, OpenAIResponsesModel
+from openai import AsyncOpenAI
 
-from tests.harness.model_endpoint import Say
-from tests.workflows.agents import Api, scripted
+from tests.harness.client import message
+from tests.harness.model_endpoint import Say, Step, model_endpoint
+from tests.workflows.agents import Api, agent_server, scripted
 
 
 def guide(model: Model) -> Agent[None]:
@@ -24,3 +26,14 @@ def test_the_second_turn_knows_the_first(tmp_path: Path, api: Api) -> None:
     said = [(each["role"], each["content"]) for each in told if each["role"] != "system"]
     assert [role for role, _ in said] == ["user", "assistant", "user"]
     assert said[1] == ("assistant", "Good morning.")
+
+
+def test_the_model_that_the_user_chose_is_asked_if_it_is_offered(tmp_path: Path) -> None:
+    answers: list[Step] = [[Say("One.")], [Say("Two.")]]
+    with model_endpoint(*answers) as endpoint:
+        small = OpenAIResponsesModel("small", AsyncOpenAI(base_url=endpoint.url, api_key="none"))
+        with agent_server(tmp_path, endpoint.url, guide, models={"fast": small}) as server:
+            chat = server.backend.chat()
+            for chosen in ("fast", "dear"):
+                chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": chosen}})
+    assert [request["model"] for request in endpoint.requests] == ["small", "scripted"]

@@ -91,7 +91,7 @@ class Actions:
         row = await self._database.read(lambda tx: find(tx, session.scope, params.thread_id))
         turn = self._turn(caller, thread_from_row(row), saved_state=row["state"])
         try:
-            async with asyncio.timeout(self._settings.run_time_limit):
+            async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 await workflow.on_feedback(turn, params.item_ids, params.kind)
         except Exception as error:
             log.error("feedback_failed", workflow=workflow.id, exc_info=error)

@@ -108,6 +108,7 @@ class Engine:
         workflow = self._registry.find(work.workflow_id, work.workflow_version)
         thread_id = turn.thread.id
         turn.tool_call_limit = self._settings.run_tool_call_limit
+        turn.models = {} if workflow is None else workflow.models
         turn.trace = self._tracer.begin(
             wanted=work.tracing,
             run_id=live.run_id,

@@ -37,7 +37,7 @@ class FrameworkAgentAdapter(Adapter):
         return narrate(turn, self._run(turn), FAILURES)
 
     async def _run(self, turn: Turn) -> AsyncGenerator[Any, None]:
-        chosen = turn.inference_options.model
+        chosen = turn.chosen_model
         options = {"options": {"model": chosen}} if chosen and isinstance(self.agent, RawAgent) else {}
         async with self.agent.run(_messages(await conversation(turn)), stream=True, **options) as updates:
             async for update in updates:

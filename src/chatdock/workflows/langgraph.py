@@ -59,9 +59,9 @@ class GraphAdapter(Adapter):
         return narrate(turn, self._run(turn), FAILURES)
 
     async def _run(self, turn: Turn) -> AsyncGenerator[Any, None]:
-        configurable = {"thread_id": turn.thread.id}
-        if turn.inference_options.model:
-            configurable["model"] = turn.inference_options.model  # where init_chat_model() looks for it
+        configurable: dict[str, Any] = {"thread_id": turn.thread.id}
+        if chosen := turn.chosen_model:
+            configurable["model"] = chosen  # where init_chat_model() looks for it
         config: RunnableConfig = {"configurable": configurable, "callbacks": [_ToolCalls()]}
         interrupts: list[Any] | None = None
         modes: Any = ["messages", "updates", "custom"]

@@ -72,7 +72,7 @@ class PydanticAgentAdapter(Adapter):
         running = self.agent.run_stream_events(
             message_history=_messages(await conversation(turn)),
             deps=None if self.agent.deps_type is NoneType else turn,
-            model=turn.inference_options.model,
+            model=turn.chosen_model,
             # A history is given, so the agent's system prompt would be taken to be in it.
             capabilities=[ReinjectSystemPrompt()],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -19,14 +19,16 @@ def workflow(
     version: str | None = None,
     allow_cancel: bool = True,
     time_limit: float | None = None,
+    models: Iterable[str] | Mapping[str, Any] = (),
     **options: Any,
 ) -> Callable[[Any], Workflow]:
     """Register what follows as the workflow `workflow_id`.
 
     Takes an async generator function over a `Turn`, or what is of one of the `KINDS`. Without `allow_cancel`, clients
     show no stop button. The newest registration of an id answers sessions that name no version. `time_limit` is the
-    wall time that one of its runs may take, in seconds, in place of the server's. `options` are those of the kind of
-    thing that answers: the keyword-only parameters of its adapter.
+    wall time that one of its runs may take, in seconds, in place of the server's. `models` are those among which a user
+    may choose in the composer: names, or a mapping from the page's ids to what the library takes for a model. `options`
+    are those of the kind of thing that answers: the keyword-only parameters of its adapter.
     """
     if not workflow_id or len(workflow_id) > 256:
         raise WorkflowError("a workflow's id has 1 to 256 characters")
@@ -40,6 +42,7 @@ def workflow(
             version=version,
             allow_cancel=allow_cancel,
             time_limit=time_limit,
+            models=models if isinstance(models, Mapping) else {name: name for name in models},
         )
         collected = _collected.get()
         if collected is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import structlog
 from chatkit.actions import Action
 from chatkit.types import (
     ClientToolCallItem,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from chatdock.storage.database import Database
     from chatdock.workflows.live import Picture, Steps
     from chatdock.workflows.workflow import Emitted
+
+log = structlog.get_logger("chatdock.workflows")
 
 KEPT = "chatdock.kept"
 """Hidden context with this key is what an adapter keeps between turns: no history shows it."""
@@ -92,6 +95,8 @@ class Turn(TurnEvents):
     """How many tool calls this run has counted."""
     tool_call_limit: int | None = field(default=None, repr=False)
     """How many it may count."""
+    models: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The models that the workflow offers, by the page's ids."""
     saved_state: dict[str, Any] = field(default_factory=dict, repr=False)
     """What earlier turns left, as it is stored."""
     hidden_ids: frozenset[str] = field(default=frozenset(), repr=False)
@@ -119,6 +124,17 @@ class Turn(TurnEvents):
     def inference_options(self) -> InferenceOptions:
         """The model and tool that the user chose in the composer."""
         return self.message.inference_options if self.message else InferenceOptions()
+
+    @property
+    def chosen_model(self) -> Any:
+        """The model that the user chose in the composer, as `workflow(models=…)` offers it; else None.
+
+        A page can name any model, also one that nobody wants to pay for: what is not offered is not used.
+        """
+        chosen = self.inference_options.model
+        if chosen is not None and chosen not in self.models:
+            log.warning("model_not_offered", workflow=self.workflow_id, model=chosen[:64])
+        return None if chosen is None else self.models.get(chosen)
 
     async def history(self, limit: int | None = None, *, before: str | None = None) -> list[ThreadItem]:
         """The thread's items, oldest first, with what this turn answers and has said; with `limit` the newest so many.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from chatkit.types import Annotation, AudioInput, FeedbackKind, ThreadItem, ThreadStreamEvent, TranscriptionResult
@@ -67,6 +67,7 @@ class Workflow:
         version: str | None,
         allow_cancel: bool,
         time_limit: float | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
         self.id = workflow_id
         self.version = version
@@ -74,6 +75,8 @@ class Workflow:
         self.allow_cancel: bool | None = allow_cancel
         """Whether clients show a stop button; None when each turn says so itself, as its first event."""
         self.time_limit = time_limit
+        self.models = models or {}
+        """What a user may choose in the composer: ids, and what the library takes for a model."""
         self.titles_last = False
         """Whether the titler is asked at the end of a turn, since the workflow may name the thread itself."""
         self.respond: Respond = adapter.respond

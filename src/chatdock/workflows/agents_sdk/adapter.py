@@ -194,7 +194,7 @@ class AgentAdapter(Adapter):
             context=context,
             max_turns=self._max_turns,
             hooks=ToolCalls(turn),
-            run_config=self._run_config(),
+            run_config=self._run_config(turn.chosen_model),
         )
         try:
             await answer.follow(result)
@@ -229,8 +229,8 @@ class AgentAdapter(Adapter):
             item = ClientToolCallItem(**turn.place(), call_id=call_id, name=asked.name, arguments=asked.arguments)
             yield ThreadItemDoneEvent(item=item)
 
-    def _run_config(self) -> RunConfig:
+    def _run_config(self, model: str | Model | None = None) -> RunConfig:
         # The SDK's tracing sends every prompt to one vendor unless told not to; nothing leaves this machine unasked.
         if self._provider is None:
-            return RunConfig(**run_options())
-        return RunConfig(**run_options(), model_provider=self._provider)
+            return RunConfig(**run_options(), model=model)
+        return RunConfig(**run_options(), model=model, model_provider=self._provider)
