@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from chatdock import __version__
 from chatdock.settings import Settings
@@ -31,6 +33,23 @@ model_app = typer.Typer(help="The embedded model.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.add_typer(model_app, name="model")
+
+
+class _Sources(TyperGroup):
+    """`import FILE` is `import file FILE`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands:
+            args = ["file", *args]
+        return super().resolve_command(ctx, args)
+
+
+import_app = typer.Typer(
+    help="Bring threads in: `import openai` from hosted ChatKit, `import FILE` from what `chatdock export` wrote.",
+    no_args_is_help=True,
+    cls=_Sources,
+)
+app.add_typer(import_app, name="import")
 
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help="Where everything is stored; else CHATDOCK_DATABASE_URL.")
@@ -200,6 +219,121 @@ def traces(
         _fail(f"there is no trace of {run_or_thread!r}")
     for line in lines:
         typer.echo(line)
+
+
+ToProject = Annotated[str, typer.Option("--project", help="The project that the threads go to.")]
+
+
+@import_app.command("openai")
+def import_openai(
+    api_key: Annotated[
+        str,
+        typer.Option(
+            envvar="OPENAI_API_KEY", show_envvar=False, help="A key of the hosted project; better in OPENAI_API_KEY."
+        ),
+    ] = "",
+    base_url: Annotated[str, typer.Option(help="Where hosted ChatKit is.")] = "https://api.openai.com/v1",
+    project: ToProject = "default",
+    user: Annotated[str | None, typer.Option(help="Threads of this user alone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, store nothing.")] = False,
+    concurrency: Annotated[int, typer.Option(help="How many threads to read at once.", min=1, max=64)] = 4,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Read all threads of hosted ChatKit with their items. Interrupted, it goes on when it is started again."""
+    from chatdock.moving import summary
+    from chatdock.moving.hosted import Hosted, HostedError
+    from chatdock.moving.hosted_import import Tally, import_hosted
+    from chatdock.moving.progress import progress
+
+    if not api_key:
+        _fail("hosted ChatKit asks for a key: set OPENAI_API_KEY")
+
+    async def work(database: Database) -> Tally:
+        async with Hosted(base_url, api_key, connections=concurrency) as hosted:
+            with progress("Importing threads") as show:
+                return await import_hosted(
+                    database,
+                    hosted,
+                    project=project,
+                    user=user,
+                    concurrency=concurrency,
+                    dry_run=dry_run,
+                    report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items", None),
+                )
+
+    try:
+        tally = _with_database(database_url, work)
+    except HostedError as error:
+        _fail(str(error))
+    for line in summary.hosted(tally, dry_run=dry_run):
+        typer.echo(line)
+    if not tally.complete:
+        raise typer.Exit(1)
+
+
+@import_app.command("file")
+def import_file(
+    file: Annotated[str, typer.Argument(help="What `chatdock export` wrote, `.gz` or not; `-` is standard input.")],
+    project: ToProject = "default",
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Bring in threads that `chatdock export` wrote; those that are here already are left as they are."""
+    from chatdock.moving import files, summary
+    from chatdock.moving.file_import import Tally, import_file
+    from chatdock.moving.progress import progress
+
+    async def work(database: Database) -> Tally:
+        with files.reading(file) as source, progress("Importing threads") as show:
+            return await import_file(
+                database,
+                source,
+                project=project,
+                report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items", None),
+            )
+
+    try:
+        tally = _with_database(database_url, work)
+    except OSError as error:
+        _fail(f"{file} cannot be read: {error.strerror or error}")
+    for line in summary.file(tally):
+        typer.echo(line)
+    if tally.unusable is not None:
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    file: Annotated[str, typer.Argument(help="Where to; compressed if it ends in `.gz`. `-`: standard output.")] = "-",
+    project: Annotated[str, typer.Option(help="The project whose threads to write.")] = "default",
+    user: Annotated[str | None, typer.Option(help="Threads of this user alone.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Threads made then or later; in UTC.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write threads with everything in them as JSON Lines, for `chatdock import`. A server may run meanwhile."""
+    from chatdock.moving import files
+    from chatdock.moving.archive import Writer
+    from chatdock.moving.export import export_threads
+    from chatdock.moving.progress import progress
+    from chatdock.storage.threads import Scope
+
+    async def work(database: Database) -> Writer:
+        with files.writing(file) as sink, progress("Exporting threads") as show:
+            return await export_threads(
+                database,
+                Scope(project, user),
+                sink,
+                since=since and since.replace(tzinfo=UTC),
+                report=lambda writer: show(f"{writer.threads:,} threads, {writer.items:,} items", None),
+            )
+
+    try:
+        writer = _with_database(database_url, work)
+    except OSError as error:
+        _fail(f"{file} cannot be written: {error.strerror or error}")
+    typer.echo(f"Exported: {writer.items:,} items of {writer.threads:,} threads.", err=True)
 
 
 @db_app.command("upgrade")

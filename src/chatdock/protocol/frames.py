@@ -38,7 +38,7 @@ def dump(model: BaseModel) -> bytes:
         if "surrogates" not in str(error):
             raise
         tree = model.model_dump(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
-        return orjson.dumps(_clean_tree(tree))
+        return orjson.dumps(clean_tree(tree))
     return dumped.encode()
 
 
@@ -58,12 +58,13 @@ def clean(text: str) -> str:
     return text
 
 
-def _clean_tree(value: Any) -> Any:
+def clean_tree(value: Any) -> Any:
+    """The same for every text in a JSON value."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {_clean_tree(key): _clean_tree(entry) for key, entry in value.items()}
-    return [_clean_tree(entry) for entry in value] if isinstance(value, list) else value
+        return {clean_tree(key): clean_tree(entry) for key, entry in value.items()}
+    return [clean_tree(entry) for entry in value] if isinstance(value, list) else value
 
 
 def json_string(text: str) -> bytes:

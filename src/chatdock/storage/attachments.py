@@ -10,6 +10,8 @@ from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import attachment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chatdock.storage.threads import Scope
 
 _OWNED = (
@@ -24,6 +26,11 @@ _SAVE = Statement(
     .values(thread_id=bindparam("thread"), data=bindparam("new_data"), upload=bindparam("new_upload"))
 )
 _BY_ID = Statement(select(attachment).where(_OWNED))
+_OF_THREAD = Statement(
+    select(attachment)
+    .where(attachment.c.thread_id == bindparam("thread"))
+    .order_by(attachment.c.created_at, attachment.c.id)
+)
 _EXISTS = Statement(select(attachment.c.id).where(attachment.c.id == bindparam("attachment_id")))
 _UPLOADED = Statement(update(attachment).where(attachment.c.id == bindparam("attachment_id")).values(upload=None))
 _REMOVE = Statement(delete(attachment).where(_OWNED))
@@ -67,6 +74,11 @@ async def save(
 async def by_id(tx: Tx, scope: Scope, attachment_id: str) -> Row | None:
     """One attachment of the scope's user."""
     return await tx.one(_BY_ID, attachment_id=attachment_id, **scope.parameters())
+
+
+async def of_thread(tx: Tx, thread_id: str) -> Sequence[Row]:
+    """The attachments of a thread's messages, oldest first."""
+    return await tx.all(_OF_THREAD, thread=thread_id)
 
 
 async def exists(tx: Tx, attachment_id: str) -> bool:

@@ -19,6 +19,7 @@ _INSERT = Statement(insert(feedback))
 _LIST = Statement(
     select(feedback).where(feedback.c.project_id == bindparam("project")).order_by(feedback.c.created_at.desc())
 )
+_OF_THREAD = Statement(select(feedback).where(feedback.c.thread_id == bindparam("thread")).order_by(feedback.c.item_id))
 
 
 async def put(tx: Tx, *, thread_id: str, item_id: str, project_id: str, user_id: str, kind: str, now: int) -> None:
@@ -38,3 +39,8 @@ async def put(tx: Tx, *, thread_id: str, item_id: str, project_id: str, user_id:
 async def of_project(tx: Tx, project_id: str) -> Sequence[Row]:
     """Everything that the project's users said, newest first."""
     return await tx.all(_LIST, project=project_id)
+
+
+async def of_thread(tx: Tx, thread_id: str) -> Sequence[Row]:
+    """What was said about a thread's items, by item."""
+    return await tx.all(_OF_THREAD, thread=thread_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.rest import REST_TYPES
@@ -32,8 +32,15 @@ _SAVE = Statement(
         "ON CONFLICT (thread_id, id) DO UPDATE SET type = excluded.type, data = excluded.data"
     )
 )
+_ADD_MISSING = Statement(
+    text(
+        "INSERT INTO item (thread_id, position, id, type, data) VALUES (:thread_id, :position, :id, :type, :data) "
+        "ON CONFLICT DO NOTHING"
+    )
+)
 _BY_ID = Statement(select(item).where(_ONE))
 _MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_position")))
+_COUNT = Statement(select(func.count().label("count")).where(_IN_THREAD).select_from(item))
 _HIDDEN = Statement(select(item.c.id).where(_IN_THREAD, item.c.type.in_(words(HIDDEN_TYPES))))
 _REMOVE = Statement(delete(item).where(_ONE))
 _AFTER = Statement(select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position))
@@ -60,6 +67,11 @@ async def add(tx: Tx, thread_id: str, item_id: str, kind: str, data: str, *, pos
     if position is None:
         position = await _next_position(tx, thread_id)
     await tx.run(_INSERT, thread_id=thread_id, position=position, id=item_id, type=kind, data=data)
+
+
+async def add_missing(tx: Tx, thread_id: str, item_id: str, kind: str, data: str, *, position: int) -> bool:
+    """Put an item at a position; False, and nothing is changed, when its id or its position is taken."""
+    return await tx.run(_ADD_MISSING, thread_id=thread_id, position=position, id=item_id, type=kind, data=data) == 1
 
 
 async def save(tx: Tx, thread_id: str, item_id: str, kind: str, data: str) -> None:
@@ -93,6 +105,12 @@ async def page(
     return rows[::-1] if before is not None and after is None else rows
 
 
+async def count(tx: Tx, thread_id: str) -> int:
+    """How many items the thread has."""
+    row = await tx.one(_COUNT, thread=thread_id)
+    return 0 if row is None else int(row["count"])
+
+
 async def hidden_ids(tx: Tx, thread_id: str) -> list[str]:
     """The ids of the items that the thread's user does not see."""
     return [row["id"] for row in await tx.all(_HIDDEN, thread=thread_id)]
@@ -111,6 +129,11 @@ async def remove(tx: Tx, thread_id: str, item_id: str) -> None:
 async def remove_after(tx: Tx, thread_id: str, position: int) -> None:
     """Delete what stands after a position."""
     await tx.run(_REMOVE_AFTER, thread=thread_id, place=position)
+
+
+async def remove_all(tx: Tx, thread_id: str) -> None:
+    """Delete every item of a thread, or what an interrupted import left of one."""
+    await remove_after(tx, thread_id, -1)
 
 
 async def move_to_end(tx: Tx, thread_id: str, item_id: str) -> None:

@@ -68,7 +68,7 @@ thread = Table(
     Column("id", Text, primary_key=True),
     Column("project_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
-    Column("session_id", Text, nullable=False),  # the one that created it
+    Column("session_id", Text, nullable=False),  # the one that created it; empty when none did here
     Column("created_at", BigInteger, nullable=False),
     Column("title", Text),
     Column("status", Text, nullable=False),  # active, locked, closed
@@ -212,6 +212,18 @@ span = Table(
     Column("input_tokens", BigInteger),
     Column("output_tokens", BigInteger),
     sqlite_with_rowid=False,
+)
+
+imported_thread = Table(
+    "imported_thread",
+    metadata,
+    Column("thread_id", Text, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("last_item_id", Text),  # the newest hosted item that was read
+    Column("next_position", Integer, nullable=False),  # the thread's, as the import left it
+    Column("stored", Integer, nullable=False),  # whether the thread was read to its end once, and can be seen
+    Column("read_at", BigInteger),  # when it was read to its end; none once all of the project's threads were
+    Column("left_out", Text, nullable=False),  # JSON object: what could not be carried over, by kind, how often
 )
 
 idempotency = Table(

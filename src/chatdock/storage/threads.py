@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from chatkit.types import ActiveStatus, ClosedStatus, LockedStatus, ThreadMetadata, ThreadStatus
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import attachment, feedback, frame, item, run, span, thread, trace
@@ -83,7 +83,18 @@ def _page(order: Order, after: bool, before: bool, *shape: bool) -> Statement:
 
 
 _INSERT = Statement(insert(thread))
+_PLACE = Statement(select(thread.c.project_id, thread.c.next_position).where(thread.c.id == bindparam("id")))
 _EXISTS = Statement(select(thread.c.id).where(thread.c.id == bindparam("id")))
+_FOLLOW = Statement(
+    update(thread)
+    .where(thread.c.id == bindparam("thread_id"))
+    .values(
+        status=bindparam("new_status"),
+        status_reason=bindparam("reason"),
+        next_position=bindparam("new_next_position"),
+        title=func.coalesce(thread.c.title, bindparam("new_title")),
+    )
+)
 _TITLE = Statement(
     update(thread)
     .where(thread.c.id == bindparam("thread_id"), thread.c.title.is_(None))
@@ -101,6 +112,9 @@ _SAVE = Statement(
 )
 _RENAME = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(title=bindparam("new_title")))
 _STATE = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(state=bindparam("new_state")))
+_POSITION = Statement(
+    update(thread).where(thread.c.id == bindparam("thread_id")).values(next_position=bindparam("new_next_position"))
+)
 _RUN_IDS = select(run.c.id).where(run.c.thread_id == bindparam("id"))
 _TRACE_IDS = select(trace.c.id).where(trace.c.thread_id == bindparam("id"))
 _DELETES = [
@@ -128,6 +142,11 @@ async def by_id(tx: Tx, scope: Scope, thread_id: str) -> Row | None:
 async def exists(tx: Tx, thread_id: str) -> bool:
     """Whether there is a thread with this id, whoever has it."""
     return await tx.one(_EXISTS, id=thread_id) is not None
+
+
+async def place(tx: Tx, thread_id: str) -> Row | None:
+    """The `project_id` and the `next_position` of the thread with this id, whoever has it."""
+    return await tx.one(_PLACE, id=thread_id)
 
 
 async def page(
@@ -163,6 +182,20 @@ async def save(tx: Tx, thread_id: str, *, status: str, reason: str | None, domai
         domains=domains,
         new_metadata=metadata,
     )
+
+
+async def follow(
+    tx: Tx, thread_id: str, *, title: str | None, status: str, reason: str | None, next_position: int
+) -> None:
+    """Let an imported thread be as the hosted one has become; a title that it has stays."""
+    await tx.run(
+        _FOLLOW, thread_id=thread_id, new_title=title, new_status=status, reason=reason, new_next_position=next_position
+    )
+
+
+async def set_next_position(tx: Tx, thread_id: str, next_position: int) -> None:
+    """Where the thread's next item goes."""
+    await tx.run(_POSITION, thread_id=thread_id, new_next_position=next_position)
 
 
 async def save_state(tx: Tx, thread_id: str, state: str) -> None:

@@ -1,0 +1,1 @@
+"""Threads that come and go: from hosted ChatKit, into JSON Lines and out of them."""

@@ -1,0 +1,248 @@
+"""Hosted ChatKit's REST API, read only: patient with limits, failures and broken connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from chatdock import __version__
+from chatdock.errors import clip
+from chatdock.protocol.frames import clean_tree
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+PAGE = 100
+"""The largest page that the API allows."""
+MAX_TRIES = 8
+"""How often a request may fail before it is given up: about a minute."""
+PATIENCE = 600.0
+"""How long a request may be put off by rate limits, in seconds."""
+LONGEST_PAUSE = 30.0
+"""Between two tries of a failing request, in seconds."""
+MAX_GIVEN_UP = 3
+"""After so many requests in a row that were given up, nothing is asked any more."""
+TIMEOUT = httpx.Timeout(60, connect=15)
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class HostedError(Exception):
+    """Nothing more can be read; the message is for the operator."""
+
+
+class Unreadable(Exception):
+    """One request was refused or given up; others may go through."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of threads or items, oldest first."""
+
+    data: list[dict[str, Any]]
+    last_id: str | None
+    has_more: bool
+
+
+class Hosted:
+    """Reads threads and items with an API key. All its requests keep to the pauses that the API asks of one.
+
+    `connections` requests at once; `first_pause` is how long the first failure of a request puts it off, in seconds.
+    `HostedError` for a key or an address that cannot be used.
+    """
+
+    def __init__(self, base_url: str, api_key: str, *, connections: int, first_pause: float = 0.5) -> None:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise HostedError("The API key holds characters that no key has.")
+        if not base_url.startswith(("http://", "https://")):
+            raise HostedError(f"{base_url!r} is not an address; write https://api.openai.com/v1")
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=TIMEOUT,
+            limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
+            headers={
+                "Authorization": f"Bearer {api_key}",
+                "OpenAI-Beta": "chatkit_beta=v1",
+                "User-Agent": f"chatdock/{__version__}",
+            },
+        )
+        self._first_pause = first_pause
+        self._not_before = 0.0
+        self._given_up = 0
+        self.retries = 0
+        """How many requests had to be sent again."""
+
+    async def __aenter__(self) -> Hosted:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self._http.aclose()
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which the API wants no requests."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    async def threads(self, user: str | None) -> AsyncIterator[dict[str, Any]]:
+        """Every thread of the key's project, or of one user, oldest first: those that are made meanwhile come last."""
+        after = None
+        while True:
+            try:
+                page = await self._page("chatkit/threads", after, user=user)
+            except Unreadable as error:
+                raise HostedError(f"The threads cannot be listed: {error}") from error
+            for thread in page.data:
+                yield thread
+            if not page.has_more:
+                return
+            after = page.last_id
+
+    async def items(self, thread_id: str, after: str | None) -> Page:
+        """The next page of a thread's items beyond the one with the id `after`."""
+        return await self._page(f"chatkit/threads/{quote(thread_id, safe='')}/items", after)
+
+    async def has(self, thread_id: str) -> bool:
+        """Whether the thread is still there."""
+        try:
+            await self._get(f"chatkit/threads/{quote(thread_id, safe='')}", {})
+        except Unreadable as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def _page(self, path: str, after: str | None, **parameters: str | None) -> Page:
+        wanted = {"limit": str(PAGE), "order": "asc", "after": after, **parameters}
+        body = await self._get(path, {name: value for name, value in wanted.items() if value is not None})
+        data = body.get("data")
+        if not isinstance(data, list) or not all(isinstance(e, dict) and isinstance(e.get("id"), str) for e in data):
+            raise Unreadable("the answer is not a list as the API describes it")
+        last = data[-1]["id"] if data else after
+        if body.get("has_more") and last == after:
+            raise Unreadable("the list does not go on beyond its own cursor")
+        return Page(data, last, bool(body.get("has_more")))
+
+    async def _get(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+        failures, began = 0, time.monotonic()
+        while True:
+            while pause := self.pause:
+                await asyncio.sleep(pause * random.uniform(1, 1.1))  # noqa: S311 - so that not all come at once
+            try:
+                response = await self._http.get(path, params=parameters)
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                failures += 1
+                reason, wait = f"{type(error).__name__} {error}".strip(), None
+            else:
+                self._heed(response)
+                if response.status_code == 200 and (body := _json(response)) is not None:
+                    self._given_up = 0
+                    return body
+                reason, wait = _reason(response), _retry_after(response)
+                if not _passing(response):
+                    self._refuse(response, reason)
+                if response.status_code == 429:
+                    wait = wait or self.pause or self._backoff(3)
+                else:
+                    failures += 1
+            waited = time.monotonic() - began + (wait or 0)
+            if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
+                self._give_up(reason, wait)
+            self.retries += 1
+            if wait is None:
+                await asyncio.sleep(self._backoff(failures))
+            else:
+                self._not_before = max(self._not_before, time.monotonic() + wait)
+
+    def _backoff(self, failures: int) -> float:
+        longest = min(LONGEST_PAUSE, self._first_pause * 2 ** (failures - 1))
+        return float(longest * random.uniform(0.5, 1))  # noqa: S311
+
+    def _heed(self, response: httpx.Response) -> None:
+        """Wait with the next request when this one was the last that is allowed for now."""
+        if response.headers.get("x-ratelimit-remaining-requests") == "0":
+            reset = min(_duration(response.headers.get("x-ratelimit-reset-requests", "")) or 0, PATIENCE)
+            self._not_before = max(self._not_before, time.monotonic() + reset)
+
+    def _give_up(self, reason: str, wait: float | None) -> None:
+        if wait is not None and wait > PATIENCE:
+            raise HostedError(f"{reason}. The API takes no requests for {wait:.0f} s; start again then.")
+        self._given_up += 1
+        if self._given_up >= MAX_GIVEN_UP:
+            raise HostedError(f"{reason}. {MAX_GIVEN_UP} requests in a row were given up; start again later.")
+        raise Unreadable(reason)
+
+    @staticmethod
+    def _refuse(response: httpx.Response, reason: str) -> None:
+        if response.status_code in {401, 403, 429}:
+            raise HostedError(reason)
+        raise Unreadable(reason, response.status_code)
+
+
+def _passing(response: httpx.Response) -> bool:
+    """Whether the same request may be answered later; a body that was no JSON was cut."""
+    if response.status_code == 429:
+        return _error(response).get("code") != "insufficient_quota"
+    return response.status_code in {200, 408, 409} or response.status_code >= 500
+
+
+def _json(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        try:  # halves of surrogate pairs, which orjson refuses
+            body = clean_tree(json.loads(response.content))
+        except ValueError:
+            return None
+    return body if isinstance(body, dict) else None
+
+
+def _error(response: httpx.Response) -> dict[str, Any]:
+    error = (_json(response) or {}).get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _reason(response: httpx.Response) -> str:
+    if response.status_code == 200:
+        return "the answer is no JSON"
+    message = _error(response).get("message")
+    return f"HTTP {response.status_code}" + (f": {clip(message, 300)}" if isinstance(message, str) else "")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds until the request may be sent again, as far as the response says so."""
+    if (milliseconds := _duration(f"{response.headers.get('retry-after-ms', '')}ms")) is not None:
+        return milliseconds
+    given = response.headers.get("retry-after", "")
+    if (seconds := _duration(given)) is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _duration(text: str) -> float | None:
+    """`1.5`, `20ms` or `6m0s` in seconds."""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        parts = _DURATION.findall(text)
+        if not parts or "".join(map("".join, parts)) != text:
+            return None
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)

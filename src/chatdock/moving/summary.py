@@ -1,0 +1,64 @@
+"""What an import did, in words for the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chatdock.moving import file_import, hosted_import
+
+SHOWN_FAILURES = 20
+
+_HOSTED: dict[hosted_import.Outcome, str] = {
+    "new": "new",
+    "newer": "had newer items",
+    "unchanged": "had nothing new",
+    "read": "had been read already",
+    "continued": "left alone: continued here since they were imported",
+    "deleted": "left alone: deleted here since they were imported",
+    "other": "left alone: here already, from elsewhere",
+    "elsewhere": "left alone: here already, in another project",
+    "gone": "deleted at the source meanwhile",
+}
+_FILE: dict[file_import.Outcome, str] = {
+    "new": "new",
+    "here": "left alone: here already",
+    "elsewhere": "left alone: here already, in another project",
+}
+
+
+def hosted(tally: hosted_import.Tally, *, dry_run: bool) -> Iterator[str]:
+    """Lines about an import from hosted ChatKit."""
+    done = "Read, and stored nothing" if dry_run else "Imported"
+    yield f"{done}: {tally.items:,} items of {tally.threads['new'] + tally.threads['newer']:,} threads."
+    for outcome, words in _HOSTED.items():
+        if count := tally.threads[outcome]:
+            yield f"  {count:,} threads {words}"
+    if tally.left_out:
+        yield "Could not be carried over:" if dry_run else "Could not be carried over, all imports taken together:"
+        for kind, count in tally.left_out.most_common():
+            yield f"  {count:,} {kind}"
+    if tally.malformed:
+        yield f"{tally.malformed:,} threads are not as the API describes them and were not imported."
+    if tally.failed:
+        yield f"{len(tally.failed):,} threads could not be read to their end:"
+        for thread_id, reason in list(tally.failed.items())[:SHOWN_FAILURES]:
+            yield f"  {thread_id}: {reason}"
+        if len(tally.failed) > SHOWN_FAILURES:
+            yield "  …"
+    if tally.stopped is not None:
+        yield f"Stopped: {tally.stopped}"
+    if not tally.complete and not dry_run:
+        yield "Start it again: it goes on where it is now."
+
+
+def file(tally: file_import.Tally) -> Iterator[str]:
+    """Lines about an import from a file."""
+    yield f"Imported: {tally.items:,} items of {tally.threads['new']:,} threads."
+    for outcome, words in _FILE.items():
+        if count := tally.threads[outcome]:
+            yield f"  {count:,} threads {words}"
+    if tally.unusable is not None:
+        yield f"Not all of the file could be read: {tally.unusable}. What is counted above was whole, and is stored."

@@ -1,0 +1,80 @@
+"""How far each thread of hosted ChatKit has been read, so that an import goes on where it stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from chatdock.storage.database import Row, Statement, Tx
+from chatdock.storage.schema import imported_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BY_ID = Statement(select(imported_thread).where(imported_thread.c.thread_id == bindparam("thread")))
+_INSERT = Statement(insert(imported_thread))
+_SAVE = Statement(
+    update(imported_thread)
+    .where(imported_thread.c.thread_id == bindparam("thread"))
+    .values(
+        last_item_id=bindparam("new_last_item_id"),
+        next_position=bindparam("new_next_position"),
+        stored=bindparam("new_stored"),
+        read_at=bindparam("new_read_at"),
+        left_out=bindparam("new_left_out"),
+    )
+)
+_PASS_OVER = Statement(
+    update(imported_thread)
+    .where(imported_thread.c.project_id == bindparam("project"), imported_thread.c.read_at.is_not(None))
+    .values(read_at=None)
+)
+_LEFT_OUT = Statement(
+    select(imported_thread.c.thread_id, imported_thread.c.left_out)
+    .where(
+        imported_thread.c.project_id == bindparam("project"),
+        imported_thread.c.left_out != "{}",
+        imported_thread.c.thread_id > bindparam("after"),
+    )
+    .order_by(imported_thread.c.thread_id)
+    .limit(bindparam("count"))
+)
+
+
+async def by_id(tx: Tx, thread_id: str) -> Row | None:
+    """How far a thread has been read; None when it was never met."""
+    return await tx.one(_BY_ID, thread=thread_id)
+
+
+async def save(
+    tx: Tx,
+    thread_id: str,
+    project_id: str,
+    *,
+    last_item_id: str | None,
+    next_position: int,
+    stored: bool,
+    read_at: int | None,
+    left_out: str,
+) -> None:
+    """Record how far a thread has been read; the columns say what each means."""
+    values: dict[str, Any] = {
+        "last_item_id": last_item_id,
+        "next_position": next_position,
+        "stored": int(stored),
+        "read_at": read_at,
+        "left_out": left_out,
+    }
+    if not await tx.run(_SAVE, thread=thread_id, **{f"new_{name}": value for name, value in values.items()}):
+        await tx.run(_INSERT, thread_id=thread_id, project_id=project_id, **values)
+
+
+async def pass_over(tx: Tx, project_id: str) -> None:
+    """Every thread has been read: the next import asks each for newer items."""
+    await tx.run(_PASS_OVER, project=project_id)
+
+
+async def left_out(tx: Tx, project_id: str, *, after: str, count: int) -> Sequence[Row]:
+    """Threads of which something could not be carried over, by id; at most `count` beyond the id `after`."""
+    return await tx.all(_LEFT_OUT, project=project_id, after=after, count=count)
