@@ -1,6 +1,6 @@
 """Hosted ChatKit as far as an import asks it: threads and items that are made up on the fly, with scripted faults.
 
-    python -m tests.harness.hosted PORT THREADS ITEMS [--faults]
+python -m tests.harness.hosted PORT THREADS ITEMS [--faults]
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def thread_of(number: int) -> Json:
         "status": locked if number % 7 == 6 else {"type": "active"},
         "user": f"user_{number % 100}",
     }
+
+
+def made(count: int) -> dict[str, Json]:
+    """So many threads by id, oldest first."""
+    return {thread["id"]: thread for thread in map(thread_of, range(count))}
 
 
 def item_of(thread_id: str, number: int) -> Json:
@@ -93,8 +98,8 @@ def _call(number: int) -> Json:
         "status": "completed",
         "call_id": f"call_{number}",
         "name": "locate",
-        "arguments": '{"near": "Zürich"}',
-        "output": '{"found": true}',
+        "arguments": '{"near":"Zürich"}',
+        "output": '{"found":true}',
     }
 
 
@@ -118,7 +123,8 @@ _KINDS: tuple[Callable[[int], Json], ...] = (_user, _assistant, _call, _widget, 
 class FakeHosted:
     """The ASGI application. `faults` are given one after the other, at every `every`th request."""
 
-    threads: list[Json] = field(default_factory=list)
+    threads: dict[str, Json] = field(default_factory=dict)
+    """By id, oldest first."""
     count: int = 0
     """Items of a thread that is not in `items`."""
     items: dict[str, list[Json]] = field(default_factory=dict)
@@ -134,6 +140,8 @@ class FakeHosted:
     refused: int = 0
     url: str = ""
     on_request: Callable[[int], None] = lambda number: None
+    escape: tuple[str, str] = ("", "")
+    """Text of the answers' JSON, and what stands there instead."""
     _left: int = 0
     _reset_at: float = 0.0
 
@@ -179,7 +187,7 @@ class FakeHosted:
         if fault == "429":
             self.refused += 1
             await self._send(send, 429, _error("Slow down."), [(b"retry-after-ms", b"30")])
-        elif fault == "500" or path.split("/")[1:2] and path.split("/")[1] in self.failing:
+        elif fault == "500" or (path.split("/")[1:2] and path.split("/")[1] in self.failing):
             await self._send(send, 500, _error("Something broke."), [(b"retry-after-ms", b"1")])
         elif fault == "drop":
             return  # uvicorn answers 500 in our place and hangs up
@@ -187,6 +195,8 @@ class FakeHosted:
             await self._send(send, 200, b"")
         else:
             status, body = self._answer(path, {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()})
+            if self.escape[0]:
+                body = body.replace(*(text.encode() for text in self.escape))
             if fault == "cut":
                 await send({"type": "http.response.start", "status": 200, "headers": [_length(body)]})
                 await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
@@ -196,13 +206,13 @@ class FakeHosted:
     def _answer(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:
         match path.split("/"):
             case ["threads"]:
-                wanted = [thread for thread in self.threads if query.get("user") in {None, thread["user"]}]
+                wanted = [thread for thread in self.threads.values() if query.get("user") in {None, thread["user"]}]
                 return _page(wanted, query)
             case ["threads", thread_id]:
-                found = [thread for thread in self.threads if thread["id"] == thread_id]
-                return (200, orjson.dumps(found[0])) if found else (404, _error("Thread not found."))
+                found = self.threads.get(thread_id)
+                return (200, orjson.dumps(found)) if found else (404, _error("Thread not found."))
             case ["threads", thread_id, "items"]:
-                if not any(thread["id"] == thread_id for thread in self.threads):
+                if thread_id not in self.threads:
                     return 404, _error("Thread not found.")
                 return _page(self.items_of(thread_id), query)
         return 404, _error("Invalid URL.")
@@ -246,7 +256,7 @@ def _page(everything: list[Json], query: dict[str, str]) -> tuple[int, bytes]:
 @contextmanager
 def hosted(threads: int, items: int, **options: Any) -> Iterator[FakeHosted]:
     """The server in a thread of this process."""
-    app = FakeHosted([thread_of(number) for number in range(threads)], items, **options)
+    app = FakeHosted(made(threads), items, **options)
     listener = socket.create_server(("127.0.0.1", 0))
     app.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off"))
@@ -266,9 +276,7 @@ def main() -> None:
     """Serve until killed."""
     port, threads, items = map(int, sys.argv[1:4])
     faults: tuple[Fault, ...] = ("429", "cut", "500") if "--faults" in sys.argv else ()
-    app = FakeHosted([thread_of(number) for number in range(threads)], items, faults=faults, every=200)
-    lookup = {thread["id"]: thread for thread in app.threads}
-    assert len(lookup) == threads
+    app = FakeHosted(made(threads), items, faults=faults, every=200)
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, log_level="critical", lifespan="off")
 
 
