@@ -22,7 +22,7 @@ from bench import servers
 from bench.client import ReplyError
 from bench.process import raise_open_files
 from bench.run import Bench
-from bench.sections import client, component, idle, paced, sessions, start, threads, turns
+from bench.sections import client, component, idle, moving, paced, sessions, start, threads, turns
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {
     "start": start.run,
@@ -32,6 +32,7 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
     "idle": idle.run,
     "sessions": sessions.run,
     "threads": threads.run,
+    "import": moving.run,
     "component": component.run,
 }
 

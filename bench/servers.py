@@ -15,6 +15,7 @@ from bench.client import Target
 
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "sk-bench-2f6d0c5b9a7e4183"
+HOSTED_KEY = "sk-hosted-test"
 START = 60
 """Seconds that a server may take until it answers."""
 
@@ -61,6 +62,15 @@ def chatdock(directory: Path, database: Path | None = None) -> Iterator[Target]:
         yield Target(url=f"http://127.0.0.1:{port}", api_key=API_KEY, pid=pid)
 
 
+@contextmanager
+def hosted(directory: Path, threads: int, items: int) -> Iterator[str]:
+    """The address of a fake of hosted ChatKit, which fails now and then."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.harness.hosted", str(port), str(threads), str(items), "--faults"]
+    with _running(command, port, directory / "hosted.log"):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
 def with_workflow(target: Target, workflow: str) -> Target:
     return replace(target, workflow=workflow)
 
@@ -79,7 +89,7 @@ def free_port() -> int:
 def _running(command: list[str], port: int, log: Path, settings: dict[str, str] | None = None) -> Iterator[int]:
     """The process id of `command` once it accepts connections on `port`; the process ends with the block."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHATDOCK_", "OPENAI_"))}
-    environment = inherited | {"PYTHONPATH": str(ROOT)} | (settings or {})
+    environment = inherited | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])} | (settings or {})
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=log.parent, env=environment, stdout=output, stderr=output)
     try:
