@@ -196,7 +196,7 @@ class FakeHosted:
         else:
             status, body = self._answer(path, {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()})
             if self.escape[0]:
-                body = body.replace(*(text.encode() for text in self.escape))
+                body = body.replace(self.escape[0].encode(), self.escape[1].encode())
             if fault == "cut":
                 await send({"type": "http.response.start", "status": 200, "headers": [_length(body)]})
                 await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})

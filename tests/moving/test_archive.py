@@ -298,7 +298,7 @@ def test_a_thread_is_exported_as_it_was_at_one_moment(tmp_path: Path, monkeypatc
     async def work(database: Database) -> set[int]:
         stop = asyncio.Event()
         writing = asyncio.create_task(_append(database, stop))
-        seen = set()
+        seen: set[int] = set()
         while len(seen) < 10:
             sink = io.BytesIO()
             await export_threads(database, Scope("default"), sink)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,10 +84,14 @@ def test_an_import_from_a_file_that_is_killed_goes_on(tmp_path: Path) -> None:
             count: int = look.execute("SELECT count(*) FROM item").fetchone()[0]
             return count
 
+        def beyond(wanted: int) -> bool:
+            return held() > wanted
+
         killed = 0
         while killed < 4:
             wanted = held() + chance.randint(100, 1500)
-            if not _killed(start(target, "import", str(tmp_path / "all.jsonl")), lambda wanted=wanted: held() > wanted):
+            process = start(target, "import", str(tmp_path / "all.jsonl"))
+            if not _killed(process, partial(beyond, wanted)):
                 break
             killed += 1
         assert killed

@@ -89,7 +89,7 @@ ITEMS_OF_REST: dict[str, st.SearchStrategy[Json]] = {
     "task_group": _kind(
         "task_group",
         tasks=st.lists(
-            st.one_of(_typed(kind, heading=maybe, summary=maybe) for kind in ("custom", "thought")),
+            st.one_of([_typed(kind, heading=maybe, summary=maybe) for kind in ("custom", "thought")]),
             max_size=3,
         ),
     ),

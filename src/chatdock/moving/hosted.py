@@ -85,8 +85,6 @@ class Hosted:
         self._first_pause = first_pause
         self._not_before = 0.0
         self._given_up = 0
-        self.retries = 0
-        """How many requests had to be sent again."""
 
     async def __aenter__(self) -> Hosted:
         return self
@@ -163,7 +161,6 @@ class Hosted:
             waited = time.monotonic() - began + (wait or 0)
             if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
                 self._give_up(reason, wait)
-            self.retries += 1
             if wait is None:
                 await asyncio.sleep(self._backoff(failures))
             else:

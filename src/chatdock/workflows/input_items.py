@@ -9,7 +9,7 @@ from openai.types.responses import EasyInputMessageParam, ResponseInputTextParam
 
 if TYPE_CHECKING:
     from agents import TResponseInputItem
-    from chatkit.types import AssistantMessageItem, HiddenContextItem, UserMessageTagContent
+    from chatkit.types import AssistantMessageItem, Attachment, HiddenContextItem, UserMessageTagContent
 
 
 async def assistant_message_to_input(
@@ -25,9 +25,14 @@ async def assistant_message_to_input(
 
 
 class TurnConverter(ThreadItemConverter):
-    """chatkit-python's converter; tags as text, hidden context of any shape."""
+    """chatkit-python's converter; tags and the names of files as text, hidden context of any shape."""
 
     assistant_message_to_input = assistant_message_to_input
+
+    async def attachment_to_message_content(self, attachment: Attachment) -> ResponseInputTextParam:
+        """That there was a file. Threads that were imported have some, without their bytes."""
+        told = f"The user attached {attachment.name} ({attachment.mime_type})"
+        return ResponseInputTextParam(type="input_text", text=told)
 
     async def tag_to_message_content(self, tag: UserMessageTagContent) -> ResponseInputTextParam:
         """What a tag names, for the model."""
