@@ -132,6 +132,8 @@ class FakeHosted:
     every: int = 10
     failing: set[str] = field(default_factory=set)
     """Threads whose items cannot be read."""
+    down: bool = False
+    """Nothing is answered but 500."""
     limit: int | None = None
     """Requests that are allowed for the time of a `reset`; each answer tells how many are left."""
     reset: float = 0.1
@@ -187,7 +189,7 @@ class FakeHosted:
         if fault == "429":
             self.refused += 1
             await self._send(send, 429, _error("Slow down."), [(b"retry-after-ms", b"30")])
-        elif fault == "500" or (path.split("/")[1:2] and path.split("/")[1] in self.failing):
+        elif self.down or fault == "500" or (path.split("/")[1:2] and path.split("/")[1] in self.failing):
             await self._send(send, 500, _error("Something broke."), [(b"retry-after-ms", b"1")])
         elif fault == "drop":
             return  # uvicorn answers 500 in our place and hangs up

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from chatdock import Turn, workflow
 from chatdock.moving import hosted as api
-from tests.harness.hosted import FakeHosted, Json, hosted, item_of, thread_of
+from chatdock.moving.hosted import Hosted
+from chatdock.moving.hosted_import import Tally, import_hosted
+from chatdock.storage.database import Database
+from tests.harness.hosted import KEY, FakeHosted, Json, hosted, item_of, thread_of
 from tests.harness.server import ThreadServer, serving
-from tests.moving.database import chatdock, content, imported
+from tests.moving.database import chatdock, content, imported, in_database
 
 
 @workflow("wf_test")
@@ -158,17 +163,80 @@ def test_a_thread_that_cannot_be_read_is_reported_and_comes_with_the_next_import
 def test_a_source_that_fails_altogether_stops_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MAX_TRIES", 3)
     with hosted(30, 5) as app:
-        app.failing.update(list(app.threads)[8:])
+
+        def break_down(number: int) -> None:
+            app.down = number >= 12
+
+        app.on_request = break_down
         tally = imported(tmp_path, app)
         assert tally.stopped is not None
-        assert "start again later" in tally.stopped
-        assert app.total() < 40
+        assert "Something broke" in tally.stopped
+        assert app.total() < 50
         read = tally.threads["new"]
-        app.failing.clear()
+        app.on_request, app.down = lambda number: None, False
         again = imported(tmp_path, app)
+    assert 0 < read < 12
     assert again.complete
     # What was read before the stop is not asked for again.
-    assert again.threads == {"new": 30 - read, "read": read}
+    assert again.threads["read"] >= read
+    assert again.threads["new"] + again.threads["read"] == 30
+
+
+def test_threads_that_cannot_be_read_do_not_keep_the_others_from_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "MAX_TRIES", 2)
+    with hosted(20, 5) as app:
+        app.failing.update(list(app.threads)[3:15])
+        tally = imported(tmp_path, app, concurrency=1)
+    assert tally.threads == {"new": 8}
+    assert set(tally.failed) == app.failing
+
+
+def test_two_imports_at_once_store_everything_once(tmp_path: Path) -> None:
+    async def both(database: Database) -> list[Tally]:
+        async with Hosted(app.url, KEY, connections=4) as one, Hosted(app.url, KEY, connections=4) as two:
+            return list(await asyncio.gather(*(import_hosted(database, source) for source in (one, two))))
+
+    with hosted(40, 120) as app:
+        tallies = in_database(tmp_path, both)
+    assert all(tally.complete for tally in tallies)
+    held = content(tmp_path)
+    assert len(held["thread"]) == 40
+    assert len(held["item"]) == len({row[2] for row in held["item"]}) == 40 * 120
+    assert {row[1] for row in held["item"]} == set(range(1, 121))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2),
+        ({"retry-after": "2", "retry-after-ms": "150"}, 0.15),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_every_form_of_retry_after_is_understood(headers: dict[str, str], seconds: float | None) -> None:
+    assert api._retry_after(httpx.Response(429, headers=headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1s", 1), ("6m0s", 360), ("1h2m3.5s", 3723.5), ("20ms", 0.02), ("", None)]
+)
+def test_every_form_of_a_reset_is_understood(text: str, seconds: float | None) -> None:
+    assert api._duration(text) == seconds
+
+
+def test_a_thread_that_is_not_as_the_api_describes_it_is_counted_and_the_others_come(tmp_path: Path) -> None:
+    with hosted(6, 2) as app:
+        odd: list[Json] = [{"status": None}, {"created_at": 10**15}, {"user": 7}, {"status": {"type": "melted"}}]
+        for number, members in enumerate(odd):
+            app.threads[thread_of(number)["id"]] |= members
+        tally = imported(tmp_path, app)
+    assert tally.malformed == 4
+    assert tally.threads == {"new": 2}
+    assert not tally.complete
 
 
 @pytest.mark.parametrize("command", [(), ("--dry-run",)])

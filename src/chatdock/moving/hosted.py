@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import httpx
@@ -31,8 +32,8 @@ PATIENCE = 600.0
 """How long a request may be put off by rate limits, in seconds."""
 LONGEST_PAUSE = 30.0
 """Between two tries of a failing request, in seconds."""
-MAX_GIVEN_UP = 3
-"""After so many requests in a row that were given up, nothing is asked any more."""
+MAX_KNOCKS = 3
+"""How often the API is asked whether it answers anything, when a request was given up."""
 TIMEOUT = httpx.Timeout(60, connect=15)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -84,7 +85,6 @@ class Hosted:
         )
         self._first_pause = first_pause
         self._not_before = 0.0
-        self._given_up = 0
 
     async def __aenter__(self) -> Hosted:
         return self
@@ -149,7 +149,6 @@ class Hosted:
             else:
                 self._heed(response)
                 if response.status_code == 200 and (body := _json(response)) is not None:
-                    self._given_up = 0
                     return body
                 reason, wait = _reason(response), _retry_after(response)
                 if not _passing(response):
@@ -160,7 +159,7 @@ class Hosted:
                     failures += 1
             waited = time.monotonic() - began + (wait or 0)
             if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
-                self._give_up(reason, wait)
+                await self._give_up(reason, wait)
             if wait is None:
                 await asyncio.sleep(self._backoff(failures))
             else:
@@ -171,21 +170,25 @@ class Hosted:
         return float(longest * random.uniform(0.5, 1))  # noqa: S311
 
     def _heed(self, response: httpx.Response) -> None:
-        """Wait with the next request when this one was the last that is allowed for now."""
-        if response.headers.get("x-ratelimit-remaining-requests") == "0":
+        """Wait with the next request when this one was the last that is allowed for now, or one too many."""
+        if response.status_code == 429 or response.headers.get("x-ratelimit-remaining-requests") == "0":
             reset = min(_duration(response.headers.get("x-ratelimit-reset-requests", "")) or 0, PATIENCE)
             self._not_before = max(self._not_before, time.monotonic() + reset)
 
-    def _give_up(self, reason: str, wait: float | None) -> None:
+    async def _give_up(self, reason: str, wait: float | None) -> NoReturn:
+        """`Unreadable` when the API answers other requests, `HostedError` when it answers none."""
         if wait is not None and wait > PATIENCE:
             raise HostedError(f"{reason}. The API takes no requests for {wait:.0f} s; start again then.")
-        self._given_up += 1
-        if self._given_up >= MAX_GIVEN_UP:
-            raise HostedError(f"{reason}. {MAX_GIVEN_UP} requests in a row were given up; start again later.")
-        raise Unreadable(reason)
+        for _ in range(MAX_KNOCKS):
+            with contextlib.suppress(httpx.TransportError, httpx.DecodingError):
+                knock = await self._http.get("chatkit/threads", params={"limit": "1", "order": "asc"})
+                if knock.status_code == 200:
+                    raise Unreadable(reason)
+            await asyncio.sleep(self._backoff(MAX_KNOCKS))
+        raise HostedError(f"{reason}. The API answers nothing any more; start again later.")
 
     @staticmethod
-    def _refuse(response: httpx.Response, reason: str) -> None:
+    def _refuse(response: httpx.Response, reason: str) -> NoReturn:
         if response.status_code in {401, 403, 429}:
             raise HostedError(reason)
         raise Unreadable(reason, response.status_code)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PASS = 24 * 3600 * 1_000_000
 """An import that was interrupted goes on for so long without asking again for what it read, in microseconds."""
 FIRST_POSITION = 1
+LATEST = 253_402_300_800
+"""The year 10000, in Unix seconds: no later time can be shown."""
 LEFT_OUT_PAGE = 1000
 
 Outcome = Literal["new", "newer", "unchanged", "read", "continued", "deleted", "other", "elsewhere", "gone"]
@@ -282,11 +284,14 @@ def _columns(thread: dict[str, Any]) -> dict[str, Any]:
     title, reason, user = thread.get("title"), status.get("reason"), thread["user"]
     if not all(value is None or isinstance(value, str) for value in (title, reason)) or not isinstance(user, str):
         raise TypeError("text expected")
+    created_at = int(thread["created_at"])
+    if not 0 <= created_at < LATEST:
+        raise ValueError(created_at)
     return {
         "id": thread["id"],
         "user_id": user,
         "session_id": "",
-        "created_at": int(thread["created_at"]) * 1_000_000,
+        "created_at": created_at * 1_000_000,
         "title": title,
         "status": status["type"],
         "status_reason": reason,
