@@ -258,7 +258,7 @@ def import_openai(
                     user=user,
                     concurrency=concurrency,
                     dry_run=dry_run,
-                    report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items", None),
+                    report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
                 )
 
     try:
@@ -288,7 +288,7 @@ def import_file(
                 database,
                 source,
                 project=project,
-                report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items", None),
+                report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
             )
 
     try:
@@ -326,7 +326,7 @@ def export(
                 Scope(project, user),
                 sink,
                 since=since and since.replace(tzinfo=UTC),
-                report=lambda writer: show(f"{writer.threads:,} threads, {writer.items:,} items", None),
+                report=lambda writer: show(f"{writer.threads:,} threads, {writer.items:,} items"),
             )
 
     try:

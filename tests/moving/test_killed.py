@@ -52,7 +52,7 @@ def test_an_import_from_hosted_chatkit_that_is_killed_goes_on(tmp_path: Path) ->
         for thread_id in long:
             app.items[thread_id] = [item_of(thread_id, number) for number in range(LONG)]
         for _ in range(KILLS):
-            kill_at(tmp_path, app, chance.randint(3, 55))
+            kill_at(tmp_path, app, chance.randint(10, 60))
         done = chatdock(tmp_path, "import", "openai", "--base-url", app.url)
         assert done.returncode == 0, done.stdout
         expected = {thread_id: [item["id"] for item in app.items_of(thread_id)] for thread_id in app.threads}

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Shown = Callable[[str, float | None], None]
-"""What was done so far, in words, and which part of all it is (0 to 1), as far as that is known."""
+Shown = Callable[[str], None]
+"""Hears what was done so far, in words. How much there is to do is known to nobody before the end."""
 
 EVERY = 5.0
 """Seconds between two lines."""
@@ -28,16 +28,13 @@ def progress(step: str) -> Iterator[Shown]:
     with Progress(*columns, console=console) as bars:
         task = bars.add_task(step, total=None, done="")
 
-        def show(done: str, part: float | None) -> None:
-            bars.update(task, done=done, total=None if part is None else 1.0, completed=part or 0.0)
-
-        yield show
+        yield lambda done: bars.update(task, done=done)
 
 
 def _lines(say: Callable[[str], None], step: str) -> Shown:
     last = time.monotonic()
 
-    def show(done: str, _part: float | None) -> None:
+    def show(done: str) -> None:
         nonlocal last
         if time.monotonic() - last >= EVERY:
             last = time.monotonic()
