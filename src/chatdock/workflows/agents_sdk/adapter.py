@@ -28,6 +28,7 @@ from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.workflows")
 
-TITLE_INSTRUCTIONS = (
-    "Write a title for a conversation that begins with the user's message: at most six words, in the message's "
-    "language, no quotation marks, no full stop. Answer with the title alone."
-)
 REFUSAL = "Sorry, I cannot help with that."
 MAX_TURNS = 10
 """How often an agent may call its model for one answer; the SDK's own default."""
@@ -111,9 +108,7 @@ class AgentAdapter(PausingAdapter):
 
     async def title(self, turn: Turn) -> str | None:
         """A title for the thread, by the agent's model."""
-        titler = Agent(name="Titler", instructions=TITLE_INSTRUCTIONS, model=self.agent.model)
-        result = await Runner.run(titler, turn.text[:2000], max_turns=1, run_config=self._run_config())
-        return str(result.final_output).strip() or None
+        return await model_title(turn, self.agent.model, self._run_config())
 
     async def _run(self, turn: Turn, given: list[TResponseInputItem] | Pause) -> AsyncIterator[Emitted]:
         """Run the agent on a history, or go on with a paused run."""
