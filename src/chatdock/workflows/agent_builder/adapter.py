@@ -88,17 +88,15 @@ class ExportAdapter(PausingAdapter):
     async def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
         """Execute the workflow once more, up to where it waited by its journal, then on."""
         around = pause.around or {}
-        text, memory = around["text"], Memory(**around["memory"])
-        journal = Journal(around["steps"])
-        waited = pause
+        text, memory, journal = around["text"], Memory(**around["memory"]), Journal(around["steps"])
+        waited: Pause | None = pause
         if around["digest"] != self.export.digest:
             yield turn.say(CHANGED)
-            async for event in self._walk(turn, text, memory, Journal(), None):
-                yield event
-            return
-        if journal.waiting["kind"] == "approval":
+            journal, waited = Journal(), None
+        elif journal.waiting["kind"] == "approval":
             journal.waiting["approved"] = pause.calls[0].approved
             del journal.waiting["waits"]
+            waited = None
         async for event in self._walk(turn, text, memory, journal, waited):
             yield event
 

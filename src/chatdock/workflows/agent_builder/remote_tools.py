@@ -81,7 +81,7 @@ class RemoteTools(MCPServer):
 
 
 def _chosen(policy: dict[str, Any]) -> Any:
-    """Whether a tool is asked for, by two lists of names; one of neither is, where there is a list of those that are not."""
+    """Whether the user is asked, by two lists of tools' names. A tool of neither is, where one lists those that are not."""
     always, never = ((policy.get(which) or {}).get("tool_names") or () for which in ("always", "never"))
 
     def asks(_context: Any, _agent: Any, tool: MCPTool) -> bool:
