@@ -159,9 +159,7 @@ def test_context_reaches_the_instructions(tmp_path: Path) -> None:
 def test_a_turn_of_data_alone_shows_the_data_as_a_list(tmp_path: Path) -> None:
     with scripted_export(tmp_path, "desk", triage("lamps")) as (chat, _):
         turn = chat.create("Two lamps")
-    assert said(turn) == [
-        "- **Topic**: lamps\n- **Urgent**: no\n- **Items**\n  - **Name**: lamp\n    - **Count**: 2.0"
-    ]  # fmt: skip
+    assert said(turn) == ["- **Topic**: lamps\n- **Urgent**: no\n- **Items**\n  - Name: lamp, Count: 2"]
 
 
 def test_a_turn_of_data_shows_its_widget(tmp_path: Path) -> None:
@@ -184,8 +182,7 @@ def test_the_sidecar_shows_and_hides_agents(tmp_path: Path, show: str, shown: li
     sidecar = f"[agents.critic]\nshow = {show}\n"
     with scripted_export(tmp_path, "letters", CRITIQUE, [Say("Short.")], sidecar=sidecar) as (chat, _):
         turn = chat.create("My letter")
-    assert said(turn)[: len(shown)] == shown
-    assert "Short." in said(turn) or not shown
+    assert said(turn) == shown
     assert [event["text"] for event in turn.of("progress_update")] == progress
 
 

@@ -82,7 +82,7 @@ class Walk:
         self.said: set[str] = set()
         """What agents answered: text, or data as JSON. None of it is to be shown once more at the end."""
         self.shown = False
-        """Whether the user has been shown any answer."""
+        """Whether there was an answer to show, so that nothing is to be shown in its place."""
         self.data: tuple[Agent[Any], Any] | None = None
         """The last answer that is data, and whose."""
         self.tripped: list[Any] = []
@@ -238,7 +238,7 @@ class Walk:
         self.said.add(written)
         shows = self._shows(agent)
         if isinstance(output, str):
-            self.shown = self.shown or (shows is True and bool(output))
+            self.shown = self.shown or bool(output)  # text that the sidecar hides is no reason to show data instead
         elif shows is not False:
             self.data = (agent, output)
             self.shown = self.shown or shows is True or self._template(agent) is not None
