@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Repair:
-    """One repair, in memory alone: where, what the exporter did wrong, and what stands there now."""
-
-    line: int
-    bug: str
-    done: str
+from chatdock.workflows.agent_builder.repairs import CannotRepair, Repair, repair
+from chatdock.workflows.workflow import WorkflowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +16,17 @@ class Source:
     path: Path
     text: str
     repaired: str
-    repairs: list[Repair] = field(default_factory=list)
+    repairs: list[Repair]
 
 
 def read_export(path: Path) -> Source:
     """The file with the exporter's known bugs repaired; `WorkflowError` with line and edit when one is not certain."""
-    text = path.read_text(encoding="utf-8")
-    return Source(path, text, text)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WorkflowError(f"{path} is not in UTF-8: {error.reason} at byte {error.start}") from None
+    try:
+        repaired, repairs = repair(text)
+    except CannotRepair as error:
+        raise WorkflowError(f"{path}:{error.line}: {error}") from None
+    return Source(path, text, repaired, repairs)
