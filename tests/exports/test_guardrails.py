@@ -15,12 +15,12 @@ from chatdock.workflows.agent_builder.personal_data import find_personal_data
 from chatdock.workflows.workflow import WorkflowError
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.exports.test_turns import said
-from tests.harness.model_endpoint import Say, Status, model_endpoint
+from tests.harness.model_endpoint import Say, Status, Step, model_endpoint
 from tests.workflows.agents import press
 
-FINE = [Say('{"flagged": false, "confidence": 0.1}')]
-FLAGGED = [Say('Here it is: {"flagged": true, "confidence": 0.9}')]
-UNSURE = [Say('{"flagged": true, "confidence": 0.5}')]
+FINE: Step = [Say('{"flagged": false, "confidence": 0.1}')]
+FLAGGED: Step = [Say('Here it is: {"flagged": true, "confidence": 0.9}')]
+UNSURE: Step = [Say('{"flagged": true, "confidence": 0.5}')]
 
 
 def test_what_passes_is_masked_checked_once_and_answered_after_a_restart(tmp_path: Path) -> None:

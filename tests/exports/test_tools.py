@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 
 from chatdock import workflow
 from chatdock.model.endpoint import ModelEndpoint as Address
@@ -22,7 +20,7 @@ from tests.exports.serving import export_server, placed, scripted_export
 from tests.exports.test_turns import triage
 from tests.harness.asgi import running
 from tests.harness.client import CANARY
-from tests.harness.model_endpoint import Hosted, Say, Use, model_endpoint
+from tests.harness.model_endpoint import Hosted, Say, Step, Use, model_endpoint
 from tests.workflows.agents import Api, give, press
 
 CITY = Use("current_city", {"precise": True})
@@ -31,7 +29,7 @@ CITY = Use("current_city", {"precise": True})
 @pytest.mark.parametrize("api", ["responses", "chat"])
 def test_a_stub_is_the_pages_tool_and_its_output_goes_on_after_a_restart(tmp_path: Path, api: Api) -> None:
     path = placed(tmp_path, "desk")
-    steps = (triage("guide"), [CITY], [Say("You are in Oslo.")], triage("guide"), [Say("Still.")])
+    steps: tuple[Step, ...] = (triage("guide"), [CITY], [Say("You are in Oslo.")], triage("guide"), [Say("Still.")])
     with model_endpoint(*steps) as endpoint:
         with export_server(tmp_path, endpoint.url, path, api=api) as server:
             chat = server.backend.chat()
@@ -51,7 +49,7 @@ def test_a_stub_is_the_pages_tool_and_its_output_goes_on_after_a_restart(tmp_pat
 
 def test_a_bound_stub_is_executed_here(tmp_path: Path) -> None:
     sidecar = '[tools]\nfind_order = "tests.exports.orders:find_order"\n'
-    steps = (triage("guide"), [Use("find_order", {"number": "4"})], [Say("A lamp.")])
+    steps: tuple[Step, ...] = (triage("guide"), [Use("find_order", {"number": "4"})], [Say("A lamp.")])
     with scripted_export(tmp_path, "desk", *steps, sidecar=sidecar) as (chat, endpoint):
         turn = chat.create("Order 4?")
         assert turn.text == "A lamp."
@@ -105,15 +103,17 @@ def ships(seen: list[str]) -> Iterator[str]:
             seen.extend(value.decode() for name, value in scope["headers"] if name == b"x-harbour")
         await app(scope, receive, send)
 
-    outer = Starlette(lifespan=lambda _: app.router.lifespan_context(app))
-    outer.mount("/", watched)
-    with running(outer) as url:
+    with running(watched, lifespan="on") as url:
         yield f"{url}/mcp"
 
 
 def test_an_mcp_tool_is_called_from_here_where_the_endpoint_calls_none(tmp_path: Path) -> None:
     seen: list[str] = []
-    steps = (triage("ships", urgent=True), [Use("sink_ship", {"ship": "Erna"})], [Say("She is gone.")])
+    steps: tuple[Step, ...] = (
+        triage("ships", urgent=True),
+        [Use("sink_ship", {"ship": "Erna"})],
+        [Say("She is gone.")],
+    )
     with ships(seen) as url, model_endpoint(*steps) as endpoint:
         path = placed(tmp_path, "desk")
         path.write_text(path.read_text().replace("http://127.0.0.1:9/mcp", url))
@@ -129,6 +129,14 @@ def test_an_mcp_tool_is_called_from_here_where_the_endpoint_calls_none(tmp_path:
     assert "Erna is sunk" in json.dumps(endpoint.requests[-1])
 
 
+def test_an_mcp_server_that_is_away_offers_a_retry(tmp_path: Path) -> None:
+    with scripted_export(tmp_path, "desk", triage("ships", urgent=True), api="chat") as (chat, _):
+        turn = chat.create("Sink her")
+    assert turn.outcome == "failed"
+    assert turn.events[-1]["message"] == "A tool of this assistant could not be reached. Please try again in a moment."
+    assert turn.events[-1]["allow_retry"] is True
+
+
 def test_a_hosted_tool_at_an_endpoint_that_has_none_is_an_error_at_start(tmp_path: Path) -> None:
     path = placed(tmp_path, "desk")
     text = path.read_text().replace("    mcp\n", "    web_search\n")
@@ -141,7 +149,7 @@ def test_a_hosted_tool_at_an_endpoint_that_has_none_is_an_error_at_start(tmp_pat
 
 def test_a_hosted_tool_may_be_a_function_of_ones_own(tmp_path: Path) -> None:
     path = placed(tmp_path, "desk", '[tools]\nmcp = "tests.exports.orders:find_order"\n')
-    steps = (triage("ships", urgent=True), [Use("mcp", {"number": "4"})], [Say("A lamp.")])
+    steps: tuple[Step, ...] = (triage("ships", urgent=True), [Use("mcp", {"number": "4"})], [Say("A lamp.")])
     with model_endpoint(*steps) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
         assert server.backend.chat().create("Order 4").text == "A lamp."
     assert "order 4: one lamp" in json.dumps(endpoint.requests[-1])

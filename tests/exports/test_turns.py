@@ -16,9 +16,9 @@ from tests.harness.client import Json, Turn, message
 from tests.harness.model_endpoint import Hold, ModelEndpoint, Say, Status, Step, Think, model_endpoint
 from tests.workflows.agents import Api
 
-CRITIQUE = [Say('{"category": "critique"}')]
-COUNT = [Say('{"category": "count"}')]
-OTHER = [Say('{"category": "other"}')]
+CRITIQUE: Step = [Say('{"category": "critique"}')]
+COUNT: Step = [Say('{"category": "count"}')]
+OTHER: Step = [Say('{"category": "other"}')]
 
 
 def triage(topic: str, *, urgent: bool = False) -> Step:
@@ -80,7 +80,9 @@ def test_the_second_turn_knows_the_first_as_its_agents_do(tmp_path: Path, api: A
 
 def test_a_conversation_keeps_its_newest_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "HISTORY_ITEMS", 4)
-    steps = [step for n in range(4) for step in (CRITIQUE, [Say(f"Answer {n}.")])]
+    steps: list[Step] = []
+    for n in range(4):
+        steps += [CRITIQUE, [Say(f"Answer {n}.")]]
     with scripted_export(tmp_path, "letters", *steps) as (chat, endpoint):
         turn = chat.create("Question 0")
         for n in range(1, 4):

@@ -18,7 +18,9 @@ Node = TypeVar("Node", bound=ast.AST)
 
 def run_workflow(tree: ast.Module) -> ast.AsyncFunctionDef | None:
     """The workflow's function."""
-    return next((node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "run_workflow"), None)
+    return next(
+        (node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "run_workflow"), None
+    )
 
 
 def rewrite(tree: ast.Module) -> list[Repair]:
@@ -101,7 +103,9 @@ class _Rewriting(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         self.generic_visit(node)
         match node:
-            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))) if self._input_is_builtin:
+            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))) if (
+                self._input_is_builtin
+            ):
                 bug = f'input["{key}"] asks Python\'s own function `input`'
                 if not self._results:
                     edit = f'write the variable that is meant, as in agent_result["{key}"]'
