@@ -16,6 +16,7 @@ from chatdock.settings import Settings
 from chatdock.workflows.agent_builder import export
 from chatdock.workflows.models import prepare
 from chatdock.workflows.workflow import WorkflowError
+from tests.exports.orders import SEARCHED
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.exports.test_turns import triage
 from tests.harness.asgi import running
@@ -153,3 +154,22 @@ def test_a_hosted_tool_may_be_a_function_of_ones_own(tmp_path: Path) -> None:
     with model_endpoint(*steps) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
         assert server.backend.chat().create("Order 4").text == "A lamp."
     assert "order 4: one lamp" in json.dumps(endpoint.requests[-1])
+
+
+def test_a_file_search_may_be_a_function_of_ones_own_and_is_done_once(tmp_path: Path) -> None:
+    path = placed(tmp_path, "library", '[tools]\nfilesearch_result = "tests.exports.orders:find_books"\n')
+    SEARCHED.clear()
+    with model_endpoint([Say("It says so.")]) as endpoint:
+        with export_server(tmp_path, endpoint.url, path, api="chat") as server:
+            chat = server.backend.chat()
+            [card] = chat.create("Lamps").done("widget")
+            assert "Read lamps.txt?" in json.dumps(card["widget"])
+            assert press(chat, card, "confirm").text == "It says so."
+    assert SEARCHED == ["Lamps"]
+    assert "'filename': 'lamps.txt', 'score': 0.9" in json.dumps(endpoint.requests[-1])
+
+
+def test_a_file_search_at_an_endpoint_without_vector_stores_is_an_error_at_start(tmp_path: Path) -> None:
+    made = workflow("wf_test")(export.load_export(placed(tmp_path, "library")))
+    with pytest.raises(WorkflowError, match="the file search filesearch_result reads OpenAI's vector stores"):
+        prepare(Address("http://127.0.0.1:1/v1", "key", None, False), [made], Settings())
