@@ -159,12 +159,12 @@ def test_a_hosted_tool_may_be_a_function_of_ones_own(tmp_path: Path) -> None:
 def test_a_file_search_may_be_a_function_of_ones_own_and_is_done_once(tmp_path: Path) -> None:
     path = placed(tmp_path, "library", '[tools]\nfilesearch_result = "tests.exports.orders:find_books"\n')
     SEARCHED.clear()
-    with model_endpoint([Say("It says so.")]) as endpoint:
-        with export_server(tmp_path, endpoint.url, path, api="chat") as server:
-            chat = server.backend.chat()
-            [card] = chat.create("Lamps").done("widget")
-            assert "Read lamps.txt?" in json.dumps(card["widget"])
-            assert press(chat, card, "confirm").text == "It says so."
+    answer: Step = [Say("It says so.")]
+    with model_endpoint(answer) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
+        chat = server.backend.chat()
+        [card] = chat.create("Lamps").done("widget")
+        assert "Read lamps.txt?" in json.dumps(card["widget"])
+        assert press(chat, card, "confirm").text == "It says so."
     assert SEARCHED == ["Lamps"]
     assert "'filename': 'lamps.txt', 'score': 0.9" in json.dumps(endpoint.requests[-1])
 

@@ -103,8 +103,8 @@ class Endpoint:
 
     def _elsewhere(self, what: str, variable: str) -> WorkflowError:
         return WorkflowError(
-            f"{self._export.path}: {what}, and this endpoint speaks Chat Completions. Use an endpoint with the Responses "
-            "API (CHATDOCK_MODEL_API=responses), or bind it to a function of yours in "
+            f"{self._export.path}: {what}, and this endpoint speaks Chat Completions. Use one with the Responses API "
+            "(CHATDOCK_MODEL_API=responses), or bind it to a function of yours in "
             f'{self._export.path.stem}.chatdock.toml: [tools] {variable} = "module:function"'
         )
 

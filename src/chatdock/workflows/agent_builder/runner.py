@@ -339,7 +339,7 @@ class Verdict:
 
 
 class Found(dict[str, Any]):
-    """A search's result: its members are attributes too, as files read them of OpenAI's client; missing ones are None."""
+    """A search's result: its members are attributes too, as those of OpenAI's client are; missing ones are None."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
