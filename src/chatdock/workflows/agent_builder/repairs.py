@@ -46,7 +46,9 @@ _NULLABLE = re.compile(rf"(?<=:)(\s*{_TYPE}(?:,{_TYPE})*,\s*null|\s*{_TYPE}(?:,{
 _NUMBER_PATH = re.compile(r"""(?<![\w.)\]])\d+(?P<path>\[(?:" *"|' *')\])""")
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|try|except|finally|def|class)\b")
 _CLASS = re.compile(r"^class\s+\w+\((BaseModel)\):", re.MULTILINE)
-_KEY = re.compile(r"(?P<indent>[ \t]+)(?!(?:async\s+)?(?:def|class)\s[^:]*\()(?P<key>[^\s:#=\[\]{}\"'@][^:#=\[\]{}\"'\n]*?)\s*:\s*(?P<type>[^=\n]+?)\s*$")
+_KEY = re.compile(
+    r"(?P<indent>[ \t]+)(?!(?:async\s+)?(?:def|class)\s[^:]*\()(?P<key>[^\s:#=\[\]{}\"'@][^:#=\[\]{}\"'\n]*?)\s*:\s*(?P<type>[^=\n]+?)\s*$"
+)
 
 
 class Repair(NamedTuple):
@@ -81,7 +83,9 @@ def repair(text: str) -> tuple[str, list[Repair]]:
         file = lex(text)
     except Unreadable as error:
         line = text.count("\n", 0, error.at) + 1
-        raise CannotRepair(line, "a string that begins here has no end", "close it with the quotes it begins with") from None
+        raise CannotRepair(
+            line, "a string that begins here has no end", "close it with the quotes it begins with"
+        ) from None
     code = _masked(file)
     edits = [*_unions(code), *_number_paths(text, code), *_empty_blocks(code), *_keys(code)]
     scopes = _scopes(spliced(code, 0, len(code), ((edit.start, edit.end, edit.new) for edit in edits)))
@@ -196,7 +200,9 @@ def _field_name(key: str) -> str:
     name = re.sub(r"\W", "_", key)
     if keyword.iskeyword(key) or key in {"json", "model_dump", "model_dump_json"}:  # the export calls these
         return f"{name}_"
-    if not name.isidentifier() or (name.startswith("_") and not name.startswith("__")):  # an underscore makes it private to pydantic
+    if not name.isidentifier() or (
+        name.startswith("_") and not name.startswith("__")
+    ):  # an underscore makes it private to pydantic
         return f"field_{name.lstrip('_')}"
     return name
 
@@ -220,7 +226,9 @@ def _scopes(code: str) -> _Scopes | None:
             tree = ast.parse(code)
         except SyntaxError as error:
             reason = f"Python cannot read this: {error.msg}"
-            raise CannotRepair(error.lineno or 1, reason, "this is none of the exporter's known bugs, mend it by hand") from None
+            raise CannotRepair(
+                error.lineno or 1, reason, "this is none of the exporter's known bugs, mend it by hand"
+            ) from None
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
         return None
     inside = [

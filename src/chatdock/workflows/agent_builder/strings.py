@@ -262,8 +262,14 @@ def expression(text: str, found: Field) -> ast.expr | None:
     """What a field evaluates, with its strings empty; None when that is no expression."""
     if any(string.loose for string in found.strings):
         return None
-    code = spliced(text, found.start + 1, found.expression_end, (
-        (string.start, string.end, "b''" if "b" in string.prefix.lower() else "''")
-        for string in found.strings if string.end <= found.expression_end
-    ))
+    code = spliced(
+        text,
+        found.start + 1,
+        found.expression_end,
+        (
+            (string.start, string.end, "b''" if "b" in string.prefix.lower() else "''")
+            for string in found.strings
+            if string.end <= found.expression_end
+        ),
+    )
     return parsed(_SHOWS_ITSELF.sub("", code))
