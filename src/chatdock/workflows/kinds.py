@@ -41,13 +41,6 @@ KINDS = [
     Kind("langgraph.pregel", "Pregel", "a graph of LangGraph", "langgraph", "GraphAdapter"),
     Kind("langgraph.graph", "StateGraph", "a graph of LangGraph", "langgraph", "GraphAdapter"),
     Kind("pydantic_ai.agent", "AbstractAgent", "an agent of Pydantic AI", "pydantic_ai", "PydanticAgentAdapter"),
-    Kind(
-        "chatdock.workflows.agent_builder.export",
-        "Export",
-        "an Agent Builder export",
-        "agent_builder.adapter",
-        "ExportAdapter",
-    ),
     Kind("agent_framework", "BaseAgent", "an agent of the Agent Framework", "agent_framework", "FrameworkAgentAdapter"),
 ]
 """Modules are looked up among those that are imported already, so a process never pays for a library that it does not

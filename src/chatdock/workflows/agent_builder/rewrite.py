@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeGuard
 
 from chatdock.workflows.agent_builder.repairs import CannotRepair, Repair
 
-STATE, HISTORY = "__chatdock_state", "__chatdock_history"
+STATE, HISTORY, SEARCH = "__chatdock_state", "__chatdock_history", "__chatdock_search"
+DOORS: dict[str, Callable[..., Any]] = {
+    STATE: lambda state: state,
+    HISTORY: lambda history: history,
+    SEARCH: lambda _variable, search, *given, **options: search(*given, **options),
+}
+"""What the doors are before somebody stands in them: as if they were not there."""
 _PREVIOUS = "__chatdock_previous_result"
 _RESULT = re.compile(r"\w+_result\d*")
 _HISTORY = re.compile(r"conversation_history\d*")
-
-Node = TypeVar("Node", bound=ast.AST)
 
 
 def run_workflow(tree: ast.Module) -> ast.AsyncFunctionDef | None:
@@ -51,7 +56,17 @@ def is_result(node: ast.AST) -> str | None:
             return None
 
 
-def searches(node: ast.AST) -> bool:
+def search_nodes(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """The file-search nodes of a workflow: the variable of each one's result, and the call."""
+    for statement in ast.walk(run_workflow(tree) or ast.Module([], [])):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield from ((name, node) for node in ast.walk(statement.value) if searches(node))
+            case _:
+                pass
+
+
+def searches(node: ast.AST) -> TypeGuard[ast.Call]:
     """Whether it is `client.vector_stores.search(…)`."""
     return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".vector_stores.search")
 
@@ -62,6 +77,7 @@ class _Rewriting(ast.NodeTransformer):
         self.reads_previous = False
         self._input_is_builtin = input_is_builtin
         self._results = 0
+        self._assigning = ""
         self._doors = {"state", "history"}
 
     def _through(self, door: str, name: str, value: ast.expr) -> ast.expr:
@@ -80,6 +96,7 @@ class _Rewriting(ast.NodeTransformer):
                 return value
 
     def visit_Assign(self, node: ast.Assign) -> Any:
+        self._assigning = ast.unparse(node.targets[0])
         self.generic_visit(node)
         if len(node.targets) == 1:
             node.value = self._assigned(node.targets[0], node.value)
@@ -94,10 +111,14 @@ class _Rewriting(ast.NodeTransformer):
 
     def visit_comprehension(self, node: ast.comprehension) -> Any:
         self.generic_visit(node)
-        if not node.is_async and searches(node.iter):
-            node.is_async = 1
-            bug = "a file search's pages are read as if they were there already"
-            self.repairs.append(Repair(node.iter.lineno, bug, "waits for each page"))
+        if searches(node.iter):
+            call = node.iter
+            given = [ast.Constant(self._assigning), call.func, *call.args]
+            node.iter = ast.copy_location(ast.Call(ast.Name(SEARCH, ast.Load()), given, call.keywords), call)
+            if not node.is_async:
+                node.is_async = 1
+                bug = "a file search's pages are read as if they were there already"
+                self.repairs.append(Repair(node.iter.lineno, bug, "waits for each page"))
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
