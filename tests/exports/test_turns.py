@@ -12,7 +12,9 @@ import pytest
 from chatdock import Turn as WorkflowTurn
 from chatdock import workflow
 from chatdock.workflows.agent_builder import memory
+from chatdock.workflows.agent_builder.export import load_export
 from chatdock.workflows.turn import KEPT
+from chatdock.workflows.workflow import WorkflowError
 from tests.chat.shapes import Script
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.harness.client import Json, Turn, message
@@ -183,6 +185,13 @@ def test_a_turn_of_data_shows_its_widget(tmp_path: Path) -> None:
     assert said(turn) == []
 
 
+def test_a_widget_file_that_is_no_template_is_an_error_at_start(tmp_path: Path) -> None:
+    path = placed(tmp_path, "desk", '[agents.triage]\nwidget = "topic.widget"\n')
+    (path.parent / "topic.widget").write_text('{"version": "1.0", "name": "Topic", "template": "{{ topic"}')
+    with pytest.raises(WorkflowError, match="topic.widget is no widget template"):
+        workflow("wf_test")(load_export(path))
+
+
 @pytest.mark.parametrize(
     ("show", "shown", "progress"),
     [("false", [], ["Router"]), ('"progress"', [], ["Router", "Critic"]), ("true", ["Short."], ["Router"])],
@@ -258,7 +267,7 @@ def test_a_turn_that_is_stopped_changes_no_state(tmp_path: Path) -> None:
 
 def test_stopping_a_turn_hangs_up_on_the_model(tmp_path: Path) -> None:
     path = placed(tmp_path, "handover")
-    with upstream() as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
+    with upstream(silent=False) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
         chat = server.backend.chat()
         reader = creating(chat, "A lamp")
         call = endpoint.first_call(words=endpoint.words)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from agents import Model, ModelRefusalError
 from chatkit.errors import BaseStreamError, CustomStreamError
+from chatkit.widgets import WidgetTemplate
+from jinja2 import TemplateError
 from pydantic.warnings import PydanticDeprecatedSince20
 
 from chatdock.workflows.agent_builder import guardrails
@@ -32,6 +34,7 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from openai import AsyncOpenAI
 
@@ -59,6 +62,9 @@ class ExportAdapter(PausingAdapter):
         self.labels = Labels(approval.approve, approval.reject)
         self._refusal = export.sidecar.refusal or REFUSAL
         self._endpoint = Endpoint(export)
+        self._templates = {
+            variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
+        }
         guardrails.require_known(export)
         self._take_over()
 
@@ -108,7 +114,7 @@ class ExportAdapter(PausingAdapter):
     async def _walk(
         self, turn: Turn, text: str, memory: Memory, journal: Journal, pause: Pause | None
     ) -> AsyncIterator[Emitted]:
-        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause)
+        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause, self._templates)
         walk.said.add(text)
         try:
             returned = await self._execute(walk, turn, text)
@@ -183,6 +189,13 @@ class ExportAdapter(PausingAdapter):
             names["build_guardrail_fail_output"] = partial(
                 _fail_output, names["build_guardrail_fail_output"], self.export.guardrail_fail_output_broken
             )
+
+
+def _template(path: Path) -> WidgetTemplate:
+    try:
+        return WidgetTemplate.from_file(str(path))
+    except (ValueError, KeyError, TypeError, TemplateError) as error:
+        raise WorkflowError(f"{path} is no widget template: {type(error).__name__}: {error}") from error
 
 
 def _untraced(*_: Any, **__: Any) -> AbstractContextManager[None]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from agents import Agent, AgentOutputSchemaBase, Runner
 from chatkit.agents import ResponseStreamConverter
 from chatkit.types import CustomTask
-from chatkit.widgets import WidgetTemplate
 from pydantic import TypeAdapter
 
 from chatdock.workflows.agent_builder.closing import readable_block
@@ -24,9 +23,10 @@ from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from agents import RunConfig, RunResultStreaming, StreamEvent, TResponseInputItem
+    from chatkit.widgets import WidgetTemplate
 
     from chatdock.workflows.agent_builder.endpoint import Endpoint
     from chatdock.workflows.agent_builder.export import Export
@@ -73,7 +73,8 @@ class Walk:
         endpoint: Endpoint,
         journal: Journal,
         memory: Memory,
-        pause: Pause | None = None,
+        pause: Pause | None,
+        templates: Mapping[str, WidgetTemplate],
     ) -> None:
         self.endpoint = endpoint
         self.history: list[Any] | None = None
@@ -93,6 +94,7 @@ class Walk:
         self._journal = journal
         self._memory = memory
         self._pause = pause
+        self._templates = templates
 
     # What the file starts with
 
@@ -258,13 +260,15 @@ class Walk:
         return True if _output_type(agent) is str else "progress"
 
     def _template(self, agent: Agent[Any]) -> WidgetTemplate | None:
-        table = self._table(agent)
-        return None if table.widget is None or table.show is False else WidgetTemplate.from_file(str(table.widget))
+        return None if self._shows(agent) is False else self._templates.get(self._variable(agent) or "")
 
     def _table(self, agent: Agent[Any]) -> AgentTable:
         """What the sidecar says of an agent; nothing of one that the file makes while it runs."""
-        variable = next((name for name, each in self._export.agents.items() if each is agent), None)
+        variable = self._variable(agent)
         return AgentTable() if variable is None else self._export.agent_table(variable)
+
+    def _variable(self, agent: Agent[Any]) -> str | None:
+        return next((name for name, each in self._export.agents.items() if each is agent), None)
 
 
 class Visible:
