@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.harness.client import Chat, Json, Turn
-from tests.harness.model_endpoint import ModelEndpoint, Say, Status, model_endpoint
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Step, model_endpoint
 from tests.workflows.agents import press
 
-LETTER = [Say('{"category": "letter"}')]
-COUNT = [Say('{"category": "count"}')]
-DRAFT = [Say("Dear Ann, all is well.")]
+LETTER: Step = [Say('{"category": "letter"}')]
+COUNT: Step = [Say('{"category": "count"}')]
+DRAFT: Step = [Say("Dear Ann, all is well.")]
 
 
 def badge(card: Json) -> str:
@@ -111,7 +111,7 @@ def test_a_workflow_that_does_not_come_by_where_it_was_says_so(tmp_path: Path) -
 
 
 def test_a_model_that_fails_after_the_approval_offers_a_retry_of_the_whole(tmp_path: Path) -> None:
-    steps = (LETTER, DRAFT, Status(400), LETTER, DRAFT)
+    steps: tuple[Step, ...] = (LETTER, DRAFT, Status(400), LETTER, DRAFT)
     with scripted_export(tmp_path, "letters", *steps) as (chat, _):
         drafted = chat.create("A letter")
         [card] = drafted.done("widget")

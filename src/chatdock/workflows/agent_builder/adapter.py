@@ -174,6 +174,7 @@ class ExportAdapter(PausingAdapter):
         names["trace"] = _untraced
         names["__chatdock_state"] = lambda state: WALK.get().start_state(state)
         names["__chatdock_history"] = lambda history: WALK.get().start_history(history)
+        names["__chatdock_search"] = _search
         for name in self.export.approval_stubs:
             names[name] = lambda *given, **options: WALK.get().approve(*given, **options)
         if "run_guardrails" in names:
@@ -187,6 +188,11 @@ class ExportAdapter(PausingAdapter):
 def _untraced(*_: Any, **__: Any) -> AbstractContextManager[None]:
     """In place of the SDK's `trace()`, which begins one of its own: the turn has its trace."""
     return nullcontext()
+
+
+async def _search(node: str, search: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+    for found in await WALK.get().search(node, search, *given, **options):
+        yield found
 
 
 async def _guard(run_guardrails: Any, *given: Any, **options: Any) -> Any:

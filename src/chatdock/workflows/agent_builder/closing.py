@@ -40,22 +40,32 @@ def _lines(data: Any, depth: int) -> list[str]:
     if isinstance(data, dict):
         lines = []
         for name, value in data.items():
-            if isinstance(value, dict | list) and value:
-                lines += [f"{indent}- **{readable(str(name))}**", *_lines(value, depth + 1)]
-            elif value not in (None, "", [], {}):
+            if _flat(value):
                 lines.append(f"{indent}- **{readable(str(name))}**: {_scalar(value)}")
+            elif value not in (None, "", [], {}):
+                lines += [f"{indent}- **{readable(str(name))}**", *_lines(value, depth + 1)]
         return lines
     if isinstance(data, list):
-        lines = []
-        for value in data:
-            if isinstance(value, dict | list):
-                inner = _lines(value, depth + 1)
-                lines += [f"{indent}- {inner[0].lstrip().removeprefix('- ')}", *inner[1:]] if inner else []
-            else:
-                lines.append(f"{indent}- {_scalar(value)}")
-        return lines
+        return [line for value in data for line in _entry(value, depth)]
     return [f"{indent}{_scalar(data)}"]
 
 
+def _entry(value: Any, depth: int) -> list[str]:
+    """An entry of a list; the values of a simple one stand in one line."""
+    indent = "  " * depth
+    if isinstance(value, dict) and all(_flat(each) or each in (None, "") for each in value.values()):
+        said = [f"{readable(str(name))}: {_scalar(each)}" for name, each in value.items() if _flat(each)]
+        return [f"{indent}- {', '.join(said)}"] if said else []
+    if isinstance(value, dict | list):
+        return _lines(value, depth)
+    return [f"{indent}- {_scalar(value)}"]
+
+
+def _flat(value: Any) -> bool:
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and bool(value))
+
+
 def _scalar(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -74,6 +74,12 @@ class Endpoint:
                     agent.mcp_servers = [*agent.mcp_servers, self._local(agent, tool)]
                     agent.tools = [each for each in agent.tools if each is not tool]
 
+        unbound = (
+            [] if responses else [node for node in self._export.search_nodes if node not in self._export.bound_tools]
+        )
+        if unbound:
+            raise self._elsewhere(f"the file search {unbound[0]} reads OpenAI's vector stores", unbound[0])
+
     def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
         """Use this client for models that are named."""
         provider = OpenAIProvider(openai_client=client, use_responses=use_responses)
@@ -91,10 +97,14 @@ class Endpoint:
         if isinstance(tool, HostedMCPTool) and "server_url" in tool.tool_config:
             return RemoteTools(tool.tool_config)
         variable = self._variable(tool)
-        raise WorkflowError(
-            f"{self._export.path}: agent {agent.name!r} uses {variable} ({type(tool).__name__}), which runs at OpenAI: "
-            "this endpoint speaks Chat Completions. Use an endpoint with the Responses API "
-            "(CHATDOCK_MODEL_API=responses), or bind the tool to a function of yours in "
+        raise self._elsewhere(
+            f"agent {agent.name!r} uses {variable} ({type(tool).__name__}), which runs at OpenAI", variable
+        )
+
+    def _elsewhere(self, what: str, variable: str) -> WorkflowError:
+        return WorkflowError(
+            f"{self._export.path}: {what}, and this endpoint speaks Chat Completions. Use one with the Responses API "
+            "(CHATDOCK_MODEL_API=responses), or bind it to a function of yours in "
             f'{self._export.path.stem}.chatdock.toml: [tools] {variable} = "module:function"'
         )
 

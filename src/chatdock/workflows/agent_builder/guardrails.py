@@ -6,6 +6,7 @@ follows instructions, or regular expressions. The others are refused at start; `
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import re
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import structlog
 from agents import Agent, Runner
 
 from chatdock.workflows.agent_builder.personal_data import ENTITIES, find_personal_data
@@ -24,6 +26,8 @@ from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from chatdock.workflows.agent_builder.export import Export
+
+log = structlog.get_logger("chatdock.workflows")
 
 NAMES = (
     "Contains PII",
@@ -69,6 +73,14 @@ class GuardrailResult:
     tripwire_triggered: bool
     info: dict[str, Any] = field(default_factory=dict)
     execution_failed: bool = False
+
+
+class GuardrailTripwireTriggered(Exception):
+    """A guardrail has tripped; `guardrail_result` says why."""
+
+    def __init__(self, result: GuardrailResult) -> None:
+        super().__init__(f"guardrail {result.info['guardrail_name']!r} has tripped")
+        self.guardrail_result = result
 
 
 def installed() -> bool:
@@ -131,10 +143,32 @@ def instantiate_guardrails(bundle: list[Guardrail]) -> list[Guardrail]:
 
 
 async def run_guardrails(
-    ctx: Any, data: str, media_type: str, guardrails: list[Guardrail], *_: Any, **__: Any
+    ctx: Any,
+    data: str,
+    media_type: str,
+    guardrails: list[Guardrail],
+    *,
+    suppress_tripwire: bool = False,
+    raise_guardrail_errors: bool = False,
 ) -> list[GuardrailResult]:
-    """A result for each guardrail; `ValueError` when a model's verdict cannot be read."""
-    return [await _check(guardrail, data) for guardrail in guardrails]
+    """A result for each guardrail, in their order.
+
+    `GuardrailTripwireTriggered` for the first that trips, unless that is suppressed. A check that fails counts as
+    passed, unless its error is to be raised.
+    """
+    results = await asyncio.gather(*(_check(guardrail, data) for guardrail in guardrails), return_exceptions=True)
+    checked = []
+    for guardrail, result in zip(guardrails, results, strict=True):
+        if isinstance(result, GuardrailResult):
+            if result.tripwire_triggered and not suppress_tripwire:
+                raise GuardrailTripwireTriggered(result)
+            checked.append(result)
+        elif raise_guardrail_errors or not isinstance(result, Exception):
+            raise result
+        else:
+            log.error("guardrail_failed", guardrail=guardrail.name, error=type(result).__name__)
+            checked.append(GuardrailResult(False, {"guardrail_name": guardrail.name}, execution_failed=True))
+    return checked
 
 
 async def _check(guardrail: Guardrail, text: str) -> GuardrailResult:
@@ -149,10 +183,9 @@ async def _check(guardrail: Guardrail, text: str) -> GuardrailResult:
             return GuardrailResult(bool(blocked), {"guardrail_name": name, "blocked": blocked})
         case _:
             verdict = await _ask(name, config, text)
-            flagged = verdict["flagged"] and verdict["confidence"] >= config.get("confidence_threshold", 0.7)
-            return GuardrailResult(
-                flagged, {"guardrail_name": name, "threshold": config.get("confidence_threshold", 0.7), **verdict}
-            )
+            threshold = config.get("confidence_threshold", 0.7)
+            flagged = verdict["flagged"] and verdict["confidence"] >= threshold
+            return GuardrailResult(flagged, {"guardrail_name": name, "threshold": threshold, **verdict})
 
 
 async def _ask(name: str, config: dict[str, Any], text: str) -> dict[str, Any]:

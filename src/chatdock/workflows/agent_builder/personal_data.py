@@ -29,7 +29,8 @@ def _ssn(text: str) -> bool:
 
 
 def _phone(text: str) -> bool:
-    return 7 <= sum(each.isdigit() for each in text) <= 15
+    date = re.fullmatch(r"\d{4}[ .-]\d{2}[ .-]\d{2}|\d{2}[ .-]\d{2}[ .-]\d{4}", text)
+    return date is None and 7 <= sum(each.isdigit() for each in text) <= 15
 
 
 ENTITIES: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {

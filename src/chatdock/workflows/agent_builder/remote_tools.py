@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from agents.mcp import MCPServer, MCPServerStreamableHttp, create_static_tool_filter
+from chatkit.errors import CustomStreamError
 
 if TYPE_CHECKING:
     from agents import RunContextWrapper
@@ -12,6 +16,9 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult, GetPromptResult, ListPromptsResult
     from mcp.types import Tool as MCPTool
 
+log = structlog.get_logger("chatdock.workflows")
+
+UNREACHABLE = "A tool of this assistant could not be reached. Please try again in a moment."
 TIMEOUT = 60.0
 """Seconds that a tool may take."""
 
@@ -50,7 +57,7 @@ class RemoteTools(MCPServer):
         self, run_context: RunContextWrapper[Any] | None = None, agent: AgentBase | None = None
     ) -> list[MCPTool]:
         """Those that the file allows."""
-        async with self._connection() as server:
+        async with self._open() as server:
             answer: list[MCPTool] = await server.list_tools(run_context, agent)
         return answer
 
@@ -58,26 +65,36 @@ class RemoteTools(MCPServer):
         self, tool_name: str, arguments: dict[str, Any] | None, meta: dict[str, Any] | None = None
     ) -> CallToolResult:
         """Call one."""
-        async with self._connection() as server:
+        async with self._open() as server:
             answer: CallToolResult = await server.call_tool(tool_name, arguments, meta)
         return answer
 
     async def list_prompts(self) -> ListPromptsResult:
         """The server's prompts."""
-        async with self._connection() as server:
+        async with self._open() as server:
             answer: ListPromptsResult = await server.list_prompts()
         return answer
 
     async def get_prompt(self, name: str, arguments: dict[str, Any] | None = None) -> GetPromptResult:
         """One of the server's prompts."""
-        async with self._connection() as server:
+        async with self._open() as server:
             answer: GetPromptResult = await server.get_prompt(name, arguments)
         return answer
 
-    def _connection(self) -> Any:
-        return MCPServerStreamableHttp(
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[MCPServerStreamableHttp]:
+        server: Any = MCPServerStreamableHttp(
             self._address, name=self._label, tool_filter=self._filter, client_session_timeout_seconds=TIMEOUT
         )
+        try:
+            await server.connect()
+        except Exception as error:
+            log.error("mcp_server_unreachable", server=self._label, error=type(error).__name__)
+            raise CustomStreamError(UNREACHABLE, allow_retry=True) from error
+        try:
+            yield server
+        finally:
+            await server.cleanup()
 
 
 def _chosen(policy: dict[str, Any]) -> Any:

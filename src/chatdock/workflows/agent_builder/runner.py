@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextvars import ContextVar
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ class Walk:
         self.said: set[str] = set()
         """What agents answered: text, or data as JSON. None of it is to be shown once more at the end."""
         self.shown = False
-        """Whether the user has been shown any answer."""
+        """Whether there was an answer to show, so that nothing is to be shown in its place."""
         self.data: tuple[Agent[Any], Any] | None = None
         """The last answer that is data, and whose."""
         self.tripped: list[Any] = []
@@ -123,21 +124,26 @@ class Walk:
             try:
                 results = await run_guardrails(*given, **options)
             except Exception as error:
-                step["failed"] = str(error)
+                step["failed"] = f"{type(error).__name__}: {error}"
                 raise
             step["results"] = [_verdict(result) for result in results]
         return [Verdict(**result) for result in step["results"]]
 
-    async def search(self, found: Callable[[], AsyncIterator[Any]]) -> list[Any]:
-        """What a search finds, as plain data."""
-        step, known = self._journal.begin("search")
+    async def search(self, node: str, search: Callable[..., Any], *given: Any, **options: Any) -> list[Any]:
+        """What a file-search node finds: in OpenAI's vector store, or by the function that the sidecar names."""
+        step, known = self._journal.begin("search", node=node, input=fingerprint([given, options]))
         if not known:
+            own = self._export.bound_tools.get(node)
             try:
-                step["found"] = [plain(each) async for each in found()]
+                if own is None:
+                    step["found"] = [plain(each) async for each in search(*given, **options)]
+                else:
+                    answered = own(options["query"])
+                    step["found"] = plain(await answered if inspect.isawaitable(answered) else answered)
             except Exception as error:
-                step["failed"] = str(error)
+                step["failed"] = f"{type(error).__name__}: {error}"
                 raise
-        return [Found(each) for each in step["found"]]
+        return [_found(each) for each in step["found"]]
 
     async def run(
         self,
@@ -188,8 +194,9 @@ class Walk:
                     task = CustomTask(title=readable(call.name), status_indicator="loading")
                     await answer.begin_call(call.call_id, task)
         result = Runner.run_streamed(agent, source, hooks=ToolCalls(turn), **options)
+        visible = Visible(result, self._enters)
         try:
-            await answer.follow(Visible(result, self._enters))
+            await answer.follow(visible)
         except TRIPPED:
             await answer.take_back()
             raise
@@ -199,6 +206,7 @@ class Walk:
         finally:
             if not result.is_complete:
                 result.cancel()
+        self.shown = self.shown or visible.spoke
         if result.interruptions:
             waiting = Pause.of(turn, result)
             await answer.finish(without=[call.call_id for call in waiting.calls])
@@ -238,7 +246,7 @@ class Walk:
         self.said.add(written)
         shows = self._shows(agent)
         if isinstance(output, str):
-            self.shown = self.shown or (shows is True and bool(output))
+            self.shown = self.shown or bool(output)  # text that the sidecar hides is no reason to show data instead
         elif shows is not False:
             self.data = (agent, output)
             self.shown = self.shown or shows is True or self._template(agent) is not None
@@ -265,6 +273,8 @@ class Visible:
     def __init__(self, result: RunResultStreaming, enters: Callable[[Agent[Any]], Awaitable[bool]]) -> None:
         self._result = result
         self._enters = enters
+        self.spoke = False
+        """Whether any text was among it."""
 
     @property
     def run_loop_exception(self) -> BaseException | None:
@@ -280,6 +290,8 @@ class Visible:
                 agent = event.new_agent
                 visible = await self._enters(agent)
             if visible:
+                if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
+                    self.spoke = True
                 yield event
 
 
@@ -327,13 +339,18 @@ class Verdict:
 
 
 class Found(dict[str, Any]):
-    """A search's result: its members are attributes too, as files written for OpenAI's client read them."""
+    """A search's result: its members are attributes too, as those of OpenAI's client are; missing ones are None."""
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.get(name)
+
+
+def _found(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Found({name: _found(each) for name, each in value.items()})
+    return [_found(each) for each in value] if isinstance(value, list) else value
 
 
 def _output_type(agent: Agent[Any]) -> Any:
