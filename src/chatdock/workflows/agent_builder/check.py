@@ -15,7 +15,7 @@ from chatdock.workflows.agent_builder.export import Export, load_export
 from chatdock.workflows.agent_builder.mark import is_export
 from chatdock.workflows.agent_builder.secrets import find_secrets
 from chatdock.workflows.agent_builder.source import read_export
-from chatdock.workflows.models import is_openai, speaks_responses
+from chatdock.workflows.models import speaks_responses
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -90,11 +90,9 @@ def _hosted(export: Export, endpoint: ModelEndpoint | None, settings: Settings) 
             uses = f"{named} ({kind})" if named else kind
             said = f"agent {agent.name!r} uses {uses}, which runs at OpenAI{but}"
             yield Finding(_line(export, named or variable), "OpenAI", said, refused)
-    elsewhere = endpoint is not None and not is_openai(endpoint)
-    but = ", and the model's endpoint is another" if elsewhere else ""
     for variable, call in rewrite.search_nodes(export.tree):
         if variable not in export.bound_tools:
-            yield Finding(call.lineno, "OpenAI", f"{variable} searches OpenAI's vector stores{but}", elsewhere)
+            yield Finding(call.lineno, "OpenAI", f"{variable} searches OpenAI's vector stores{but}", refused)
 
 
 def _secrets(tree: ast.Module) -> Iterator[Finding]:

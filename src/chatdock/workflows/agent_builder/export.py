@@ -27,6 +27,7 @@ from chatdock.workflows.explanation import explained
 from chatdock.workflows.workflow import WorkflowError
 
 _ID = re.compile(r"""["']workflow_id["']\s*:\s*["']([^"']+)["']""")
+_FAIL_OUTPUT = "build_guardrail_fail_output"
 _APPROVAL = re.compile(r"approval_request\d*")
 _TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list, "null": type(None)}
 _OWN_LOOPS = {
@@ -105,6 +106,7 @@ def load_export(path: Path) -> Export:
     module, mended = _executed(source, f"{path.stem}@{digest[:8]}")
     values = vars(module)
     stubs = _stubs(tree)
+    broken = _fails_without_results(values.get(_FAIL_OUTPUT))
     export = Export(
         path=path,
         workflow_ids=[*dict.fromkeys(_ID.findall(source.text))],
@@ -120,9 +122,9 @@ def load_export(path: Path) -> Export:
         bound_tools=_bound(path, sidecar),
         search_nodes=nodes,
         approval_stubs=[name for name in stubs if _APPROVAL.fullmatch(name)],
-        guardrail_fail_output_broken=_fails_without_results(values.get("build_guardrail_fail_output")),
+        guardrail_fail_output_broken=broken,
         digest=digest,
-        repairs=sorted([*source.repairs, *mended, *_types(tree, values)]),
+        repairs=sorted({*source.repairs, *mended, *_types(tree, values), *_guardrail_repair(tree, broken)}),
         sidecar=sidecar,
     )
     _require_known(export)
@@ -217,6 +219,13 @@ def _types(tree: ast.Module, values: dict[str, Any]) -> Iterator[Repair]:
         if types:
             bug = f"{function.name}() names its parameters' types as JSON does: {', '.join(types)}"
             yield Repair(function.lineno, bug, f"they read {', '.join(JSON_TYPES[name] for name in types)}")
+
+
+def _guardrail_repair(tree: ast.Module, broken: bool) -> Iterator[Repair]:
+    for node in tree.body if broken else ():
+        if isinstance(node, ast.FunctionDef) and node.name == _FAIL_OUTPUT:
+            bug = f"{_FAIL_OUTPUT}() fails unless every guardrail that there is was configured"
+            yield Repair(node.lineno, bug, "those that are missing did not trip")
 
 
 def _fails_without_results(build: Any) -> bool:
