@@ -21,10 +21,14 @@ OPENAI = "https://api.openai.com/v1"
 
 def prepare(endpoint: ModelEndpoint, workflows: Iterable[Workflow], settings: Settings) -> None:
     """Look that the endpoint can do what the workflows need; `WorkflowError` when it cannot. Nothing is contacted."""
-    host = urlsplit(endpoint.base_url or OPENAI).hostname or ""
-    openai = not endpoint.embedded and f".{host}".endswith(".openai.com")
     for entry in workflows:
-        entry.adapter.prepare(responses=speaks_responses(endpoint, settings), openai=openai)
+        entry.adapter.prepare(responses=speaks_responses(endpoint, settings), openai=is_openai(endpoint))
+
+
+def is_openai(endpoint: ModelEndpoint) -> bool:
+    """Whether the endpoint is OpenAI's own."""
+    host = urlsplit(endpoint.base_url or OPENAI).hostname or ""
+    return not endpoint.embedded and f".{host}".endswith(".openai.com")
 
 
 def speaks_responses(endpoint: ModelEndpoint, settings: Settings) -> bool:

@@ -27,6 +27,7 @@ from chatdock.workflows.explanation import explained
 from chatdock.workflows.workflow import WorkflowError
 
 _ID = re.compile(r"""["']workflow_id["']\s*:\s*["']([^"']+)["']""")
+_FAIL_OUTPUT = "build_guardrail_fail_output"
 _APPROVAL = re.compile(r"approval_request\d*")
 _TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list, "null": type(None)}
 _OWN_LOOPS = {
@@ -105,6 +106,7 @@ def load_export(path: Path) -> Export:
     module, mended = _executed(source, f"{path.stem}@{digest[:8]}")
     values = vars(module)
     stubs = _stubs(tree)
+    broken = _fails_without_results(values.get(_FAIL_OUTPUT))
     export = Export(
         path=path,
         workflow_ids=[*dict.fromkeys(_ID.findall(source.text))],
@@ -120,9 +122,9 @@ def load_export(path: Path) -> Export:
         bound_tools=_bound(path, sidecar),
         search_nodes=nodes,
         approval_stubs=[name for name in stubs if _APPROVAL.fullmatch(name)],
-        guardrail_fail_output_broken=_fails_without_results(values.get("build_guardrail_fail_output")),
+        guardrail_fail_output_broken=broken,
         digest=digest,
-        repairs=sorted([*source.repairs, *mended, *_types(tree, values)]),
+        repairs=sorted({*source.repairs, *mended, *_types(tree, values), *_guardrail_repair(tree, broken)}),
         sidecar=sidecar,
     )
     _require_known(export)
@@ -138,7 +140,8 @@ def _executed(source: Source, name: str) -> tuple[ModuleType, list[Repair]]:
         raise WorkflowError(f"{path}:{error.line}: {error}") from None
     module = ModuleType(name)
     module.__file__ = str(path)
-    vars(module).update(_TYPES, **{FIELD: Field, MODEL: KeyedModel, **rewrite.DOORS})
+    given: dict[str, Any] = {**_TYPES, FIELD: Field, MODEL: KeyedModel, **rewrite.DOORS}
+    vars(module).update(given)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     sys.modules[name] = module  # where pydantic looks names up
@@ -190,10 +193,7 @@ def _stubs(tree: ast.Module) -> list[str]:
     """Functions that do nothing yet: `pass`, or of approvals `return True`, beside comments and docstrings."""
 
     def undone(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-        body = [
-            node for node in function.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        ]
-        match body:
+        match [node for node in function.body if not _is_comment(node)]:
             case [] | [ast.Pass()]:
                 return True
             case [ast.Return(value=ast.Constant(value=True))]:
@@ -205,16 +205,27 @@ def _stubs(tree: ast.Module) -> list[str]:
     return [function.name for function in functions if undone(function)]
 
 
+def _is_comment(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def _types(tree: ast.Module, values: dict[str, Any]) -> Iterator[Repair]:
     """JSON's names of types among annotations, which the module has been given a meaning for."""
     for function in tree.body:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        for argument in function.args.args:
-            names = {node.id for node in ast.walk(argument) if isinstance(node, ast.Name)}
-            for name in sorted(names):
-                if name in _TYPES and values[name] is _TYPES[name]:
-                    yield Repair(argument.lineno, f"{name} is no type of Python's", f"reads {JSON_TYPES[name]}")
+        names = [node.id for node in ast.walk(function.args) if isinstance(node, ast.Name)]
+        types = [name for name in dict.fromkeys(names) if name in _TYPES and values[name] is _TYPES[name]]
+        if types:
+            bug = f"{function.name}() names its parameters' types as JSON does: {', '.join(types)}"
+            yield Repair(function.lineno, bug, f"they read {', '.join(JSON_TYPES[name] for name in types)}")
+
+
+def _guardrail_repair(tree: ast.Module, broken: bool) -> Iterator[Repair]:
+    for node in tree.body if broken else ():
+        if isinstance(node, ast.FunctionDef) and node.name == _FAIL_OUTPUT:
+            bug = f"{_FAIL_OUTPUT}() fails unless every guardrail that there is was configured"
+            yield Repair(node.lineno, bug, "those that are missing did not trip")
 
 
 def _fails_without_results(build: Any) -> bool:

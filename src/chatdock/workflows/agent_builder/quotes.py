@@ -1,7 +1,7 @@
 """An f-string in quotes with which the running Python can read it.
 
-Before 3.12 a quote of an f-string, a backslash and a comment may not stand in its fields. Quotes are chosen anew, inside
-first; whatever comes out has to mean what the original means, which is checked on its syntax tree.
+Before 3.12 a quote of an f-string, a backslash and comments may not stand in its fields. Other quotes are tried, inside
+and around; what comes out has to be readable, and to have the text and fields of the original.
 """
 
 from __future__ import annotations

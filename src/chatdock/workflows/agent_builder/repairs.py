@@ -36,8 +36,8 @@ JSON_TYPES = {
     "array": "list",
     "null": "type(None)",
 }
-"""What JSON Schema calls types, which the exporter writes for tools' parameters, and what Python calls them. `object` is
-not among them: Python knows the name, and takes anything for it."""
+"""What JSON Schema calls types, which the exporter writes for tools' parameters, and what Python calls them. Not among
+them: `object`, which Python knows, and which lets the model give anything."""
 FIELD, MODEL = "_chatdock_field", "_chatdock_model"
 """What stands for pydantic's `Field` and `BaseModel` in classes whose keys had to be renamed."""
 
@@ -47,7 +47,12 @@ _NUMBER_PATH = re.compile(r"""(?<![\w.)\]])\d+(?P<path>\[(?:" *"|' *')\])""")
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|try|except|finally|def|class)\b")
 _CLASS = re.compile(r"^class\s+\w+\((BaseModel)\):", re.MULTILINE)
 _KEY = re.compile(
-    r"(?P<indent>[ \t]+)(?!(?:async\s+)?(?:def|class)\s[^:]*\()(?P<key>[^\s:#=\[\]{}\"'@][^:#=\[\]{}\"'\n]*?)\s*:\s*(?P<type>[^=\n]+?)\s*$"
+    r"""
+    [ \t]+ (?!(?:async\s+)?(?:def|class)\s[^:]*\()
+    (?P<key> [^\s:\#=\[\]{}"'@] [^:\#=\[\]{}"'\n]*? )
+    \s* : \s* (?P<type> [^=\n]+? ) \s*
+    """,
+    re.VERBOSE,
 )
 
 
@@ -179,7 +184,7 @@ def _keys(code: str) -> Iterator[_Edit]:
     for header in headers:
         body = [*takewhile(lambda line: code[line[0]] in " \t", (line for line in lines if line[0] > header.start()))]
         inside = (extent for extent in body if _indent(code, extent[0]) == _indent(code, body[0][0]))
-        found = [key for start, end in inside if (key := _KEY.match(code, start, end))]
+        found = [key for start, end in inside if (key := _KEY.fullmatch(code, start, end))]
         taken = {key["key"] for key in found}
         for key in found:
             name = _field_name(key["key"])

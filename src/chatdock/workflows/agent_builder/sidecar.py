@@ -135,8 +135,9 @@ def _line(text: str, keys: Sequence[str]) -> int | None:
 
 def _path(read: dict[str, Any]) -> list[str]:
     keys = []
-    while isinstance(read, dict) and read:
-        key = next(iter(read))
+    value: Any = read
+    while isinstance(value, dict) and value:
+        key = next(iter(value))
         keys.append(key)
-        read = read[key]
+        value = value[key]
     return keys
