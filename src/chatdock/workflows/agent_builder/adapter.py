@@ -26,9 +26,11 @@ from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.pause import CHANGED as UNREADABLE
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.titles import opening_words
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -93,7 +95,9 @@ class ExportAdapter(PausingAdapter):
 
     async def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
         """Execute the workflow once more, up to where it waited by its journal, then on."""
-        around = pause.around or {}
+        around = pause.around
+        if around is None:  # an agent had this id before
+            raise CustomStreamError(UNREADABLE, allow_retry=True)
         text, memory, journal = around["text"], Memory(**around["memory"]), Journal(around["steps"])
         waited: Pause | None = pause
         if around["digest"] != self.export.digest:
@@ -107,7 +111,9 @@ class ExportAdapter(PausingAdapter):
             yield event
 
     async def title(self, turn: Turn) -> str | None:
-        """A title for the thread, by the first agent's model."""
+        """A title for the thread, by the first agent's model; of what guardrails have to see first, its own words."""
+        if "run_guardrails" in vars(self.export.module):
+            return opening_words(turn)
         model = next((agent.model for agent in self.export.agents.values()), None)
         return await model_title(turn, model, self._endpoint.run_config())
 
@@ -119,11 +125,9 @@ class ExportAdapter(PausingAdapter):
         try:
             returned = await self._execute(walk, turn, text)
         except Suspended as suspended:
-            waiting = suspended.pause
-            steps = journal.stored()
-            waiting.around = {
-                "digest": self.export.digest, "text": text, "memory": asdict(memory), "steps": steps
-            }  # fmt: skip
+            waiting, steps = suspended.pause, journal.stored()
+            kept = {"text": text, "memory": asdict(memory), "steps": steps}
+            waiting.around = {"digest": self.export.digest, **kept}
             async for event in waiting.ask(turn, self.labels):
                 yield event
             return
@@ -133,6 +137,7 @@ class ExportAdapter(PausingAdapter):
         except (*TRIPPED, ModelRefusalError) as error:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
             yield turn.say(self._refusal)
+            yield memory.kept(turn, memory.history, None)
             return
         except MODEL_ERRORS as error:
             raised = failure(turn, error)
@@ -141,10 +146,12 @@ class ExportAdapter(PausingAdapter):
             raise
         except Exception as error:
             raise self._mistake(turn, error) from error
-        last = closing(walk, returned, self._refusal)
+        refused = any(returned is each for each in walk.tripped)
+        last = self._refusal if refused else closing(walk, returned)
         if last is not None:
             yield turn.say(last)
-        yield memory.kept(turn, walk.history, walk.state)
+        # What was refused is nothing that agents of later turns should read.
+        yield memory.kept(turn, memory.history if refused else walk.history, walk.state)
 
     async def _execute(self, walk: Walk, turn: Turn, text: str) -> Any:
         module: Any = self.export.module
@@ -153,7 +160,9 @@ class ExportAdapter(PausingAdapter):
         given = {name: value for name, value in turn.session.state_variables.items() if name in kind.model_fields}
         token = WALK.set(walk)
         try:
-            return await module.run_workflow(kind(**given | {"input_as_text": text}))
+            returned = await module.run_workflow(kind(**given | {"input_as_text": text}))
+            walk.journal.end()
+            return returned
         finally:
             WALK.reset(token)
 
