@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.settings import Settings
-from chatdock.workflows.models import connected
+from chatdock.workflows.models import connected, prepare
 from chatdock.workflows.registry import Registry
 from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
@@ -38,10 +38,13 @@ def create_app(
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
     `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
-    `ExportError` when the environment asks for an export of traces that is not possible.
+    `ExportError` when the environment asks for an export of traces that is not possible, `WorkflowError` when the
+    endpoint cannot do what a workflow needs.
     """
     export_wanted()
     workflows = list(workflows)
+    if model is not None:
+        prepare(model, workflows, settings)
     registry = Registry(workflows)
     metrics = Metrics()
 

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
@@ -15,11 +15,11 @@ from tests.harness.server import DEADLINE, eventually
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
+def running(app: Any, *, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """The URL at which the application answers inside the block."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1, ws="none")
+        uvicorn.Config(app, lifespan=lifespan, log_config=None, timeout_graceful_shutdown=1, ws="none")
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="test-application")
     thread.start()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 
 from chatdock.app import create_app
+from chatdock.model.endpoint import ModelEndpoint
 from chatdock.server import Server, listen
 from chatdock.settings import Settings
 from chatdock.workflows.workflow import Workflow
@@ -44,11 +45,18 @@ def eventually(check: Callable[[], T], *, seconds: float = DEADLINE, what: str =
 class ThreadServer:
     """A server in a thread: its workflows may be closures of the test, and its world can be looked into."""
 
-    def __init__(self, settings: Settings, workflows: Iterable[Workflow], *, demo: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        workflows: Iterable[Workflow],
+        *,
+        demo: bool = False,
+        model: ModelEndpoint | None = None,
+    ) -> None:
         self.settings = settings
         self._listener = listen("127.0.0.1", 0, settings)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.app = create_app(settings, workflows, demo=demo)
+        self.app = create_app(settings, workflows, demo=demo, model=model)
         self._server = Server(self.app, settings, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._run, name="test-server")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,11 +106,16 @@ class ThreadServer:
 
 @contextmanager
 def serving(
-    tmp_path: Path, workflows: Iterable[Workflow], *, demo: bool = False, **settings: Any
+    tmp_path: Path,
+    workflows: Iterable[Workflow],
+    *,
+    demo: bool = False,
+    model: ModelEndpoint | None = None,
+    **settings: Any,
 ) -> Iterator[ThreadServer]:
     """A running server whose database lies in `tmp_path`; the same path again finds the same database."""
     values: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path}/chatdock.db", "api_keys": (API_KEY,), **settings}
-    server = ThreadServer(Settings(**values), workflows, demo=demo)
+    server = ThreadServer(Settings(**values), workflows, demo=demo, model=model)
     server.start()
     try:
         yield server

@@ -30,6 +30,13 @@ class Kind(NamedTuple):
 
 KINDS = [
     Kind("agents", "Agent", "an agent of the Agents SDK", "agents_sdk", "AgentAdapter"),
+    Kind(
+        "chatdock.workflows.agent_builder.export",
+        "Export",
+        "an export of Agent Builder",
+        "agent_builder.adapter",
+        "ExportAdapter",
+    ),
     Kind("chatkit.server", "ChatKitServer", "a ChatKitServer", "chatkit_server", "ServerAdapter", classes=True),
     Kind("langgraph.pregel", "Pregel", "a graph of LangGraph", "langgraph", "GraphAdapter"),
     Kind("langgraph.graph", "StateGraph", "a graph of LangGraph", "langgraph", "GraphAdapter"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -14,13 +15,32 @@ if TYPE_CHECKING:
     from chatdock.settings import Settings
     from chatdock.workflows.workflow import Workflow
 
+OPENAI = "https://api.openai.com/v1"
+
+
+def prepare(endpoint: ModelEndpoint, workflows: Iterable[Workflow], settings: Settings) -> None:
+    """Look that the endpoint can do what the workflows need; `WorkflowError` when it cannot. Nothing is contacted."""
+    for entry in workflows:
+        entry.adapter.prepare(responses=speaks_responses(endpoint, settings), openai=is_openai(endpoint))
+
+
+def is_openai(endpoint: ModelEndpoint) -> bool:
+    """Whether the endpoint is OpenAI's own."""
+    host = urlsplit(endpoint.base_url or OPENAI).hostname or ""
+    return not endpoint.embedded and f".{host}".endswith(".openai.com")
+
+
+def speaks_responses(endpoint: ModelEndpoint, settings: Settings) -> bool:
+    """Whether the endpoint is asked over the Responses API."""
+    if settings.model_api == "auto":
+        return endpoint.base_url is None and not endpoint.embedded
+    return settings.model_api == "responses"
+
 
 @asynccontextmanager
 async def connected(endpoint: ModelEndpoint, workflows: Iterable[Workflow], settings: Settings) -> AsyncIterator[None]:
     """Let agents that name their model, or none, use this endpoint, also those that other workflows run."""
     from openai import AsyncOpenAI
-
-    from chatdock.workflows.agents_sdk import AgentAdapter
 
     async with AsyncExitStack() as stack:
         if endpoint.embedded:
@@ -31,12 +51,9 @@ async def connected(endpoint: ModelEndpoint, workflows: Iterable[Workflow], sett
             stack.push_async_callback(embedded.stop)
             endpoint = replace(endpoint, base_url=embedded.base_url)
         client = await stack.enter_async_context(AsyncOpenAI(api_key=endpoint.api_key, base_url=endpoint.base_url))
-        use_responses = settings.model_api == "responses" or (
-            settings.model_api == "auto" and endpoint.base_url is None
-        )
+        use_responses = speaks_responses(endpoint, settings)
         for entry in workflows:
-            if isinstance(entry.adapter, AgentAdapter):
-                entry.adapter.connect(client, use_responses=use_responses)
+            entry.adapter.connect(client, use_responses=use_responses)
         _become_default(client, use_responses=use_responses)
         yield
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chatkit.types import Annotation, AudioInput, FeedbackKind, ThreadItem, ThreadStreamEvent, TranscriptionResult
 
 from chatdock.workflows.turn import Turn
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 Emitted = str | ThreadStreamEvent | Annotation
 """What a workflow yields: assistant text, a source of the text so far, or an event of `chatkit.types`."""
@@ -42,6 +45,17 @@ class Adapter(Protocol):
     def performs(self, others: Respond | None) -> Respond | None:
         """What performs widget actions: the adapter its own, if it has any, and the author's handler all `others`."""
         return others
+
+    def prepare(self, *, responses: bool, openai: bool) -> None:
+        """Look that the model endpoint can do what is needed, before the start; `WorkflowError` when it cannot.
+
+        `responses`: it speaks the Responses API. `openai`: it is OpenAI's own.
+        """
+        return
+
+    def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
+        """Use this client for models that are named."""
+        return
 
     def equip(self, workflow: Workflow) -> None:
         """Register with the workflow what it does beside answering."""

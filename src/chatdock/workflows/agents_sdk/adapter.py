@@ -21,14 +21,15 @@ from chatkit.agents import AgentContext, ResponseStreamConverter, ThreadItemConv
 from chatkit.types import ClientToolCallItem, CustomTask, ThreadItemDoneEvent
 
 from chatdock.tracing.agents_sdk import run_options
-from chatdock.workflows.agents_sdk import approval, client_tools
+from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.answer import Answer
 from chatdock.workflows.agents_sdk.context import agent_context, connect
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import Pause
+from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
-from chatdock.workflows.workflow import Adapter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,14 +39,10 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
     from chatdock.workflows.turn import Turn
-    from chatdock.workflows.workflow import Emitted, Respond
+    from chatdock.workflows.workflow import Emitted
 
 log = structlog.get_logger("chatdock.workflows")
 
-TITLE_INSTRUCTIONS = (
-    "Write a title for a conversation that begins with the user's message: at most six words, in the message's "
-    "language, no quotation marks, no full stop. Answer with the title alone."
-)
 REFUSAL = "Sorry, I cannot help with that."
 MAX_TURNS = 10
 """How often an agent may call its model for one answer; the SDK's own default."""
@@ -58,7 +55,7 @@ TRIPPED = (
 )
 
 
-class AgentAdapter(Adapter):
+class AgentAdapter(PausingAdapter):
     """Answers turns with an agent."""
 
     def __init__(
@@ -99,71 +96,19 @@ class AgentAdapter(Adapter):
         """Use this client for models that are named."""
         self._provider = OpenAIProvider(openai_client=client, use_responses=use_responses)
 
-    async def respond(self, turn: Turn) -> AsyncIterator[Emitted]:
+    async def begin(self, turn: Turn) -> AsyncIterator[Emitted]:
         """Run the agent on the thread's history and stream what it says and does."""
-        pause = await Pause.find(turn)
-        if pause is not None:
-            call = None if turn.tool_output is None else pause.asked_by(turn.tool_output.id)
-            if call is not None:
-                assert turn.tool_output is not None
-                call.answered, call.output = True, turn.tool_output.output
-                async for event in self._go_on(turn, pause):
-                    yield event
-                return
-            async for event in pause.given_up(turn):
-                yield event
         history = await turn.input_items(self.history_limit, self._item_converter)
         async for event in self._run(turn, history):
             yield event
 
-    def performs(self, others: Respond | None) -> Respond | None:
-        """Approvals here, all other widget actions by the author's handler."""
-
-        async def perform(turn: Turn) -> AsyncIterator[Emitted]:
-            assert turn.action is not None
-            if turn.action.type == approval.ACTION:
-                async for event in self._decide(turn):
-                    yield event
-            elif others is None:
-                yield turn.error(f"Workflow '{turn.workflow_id}' performs no such widget actions.", allow_retry=False)
-            else:
-                async for event in others(turn):
-                    yield event
-
-        return perform
+    def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
+        """Continue the run where it stopped."""
+        return self._run(turn, pause)
 
     async def title(self, turn: Turn) -> str | None:
         """A title for the thread, by the agent's model."""
-        titler = Agent(name="Titler", instructions=TITLE_INSTRUCTIONS, model=self.agent.model)
-        result = await Runner.run(titler, turn.text[:2000], max_turns=1, run_config=self._run_config())
-        return str(result.final_output).strip() or None
-
-    async def _decide(self, turn: Turn) -> AsyncIterator[Emitted]:
-        """The user's answer to a card; one that nothing waits for changes nothing."""
-        assert turn.action is not None
-        choice = approval.approved(turn.action.payload)
-        if turn.sender is None or choice is None:
-            return
-        pause = await Pause.find(turn)
-        call = None if pause is None else pause.asked_by(turn.sender.id)
-        if pause is None or call is None or call.by_client:
-            return
-        call.answered, call.approved = True, choice
-        yield approval.settled(turn, turn.sender, "Approved" if choice else "Rejected")
-        async for event in self._go_on(turn, pause):
-            yield event
-
-    async def _go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
-        """Ask what is still to be asked, else continue the run."""
-        if not pause.complete:
-            async for event in pause.ask(turn):
-                yield event
-            return
-        yield pause.taken(turn)
-        if turn.stored is not None:
-            await turn.stored()  # a crash from here on must not let the tools run a second time
-        async for event in self._run(turn, pause):
-            yield event
+        return await model_title(turn, self.agent.model, self._run_config())
 
     async def _run(self, turn: Turn, given: list[TResponseInputItem] | Pause) -> AsyncIterator[Emitted]:
         """Run the agent on a history, or go on with a paused run."""
@@ -218,7 +163,7 @@ class AgentAdapter(Adapter):
         if result.interruptions:
             pause = Pause.of(turn, result)
             await answer.finish(without=[call.call_id for call in pause.calls])
-            async for event in pause.ask(turn):
+            async for event in pause.ask(turn, self.labels):
                 yield event
             return
         asked = None if chatkit_context is None else chatkit_context.client_tool_call

@@ -7,7 +7,7 @@ read here; what chatkit leaves open for authors, `ResponseStreamConverter` and `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chatkit.types import (
     Annotation,
@@ -27,9 +27,9 @@ from chatdock.workflows.agents_sdk.message import Message
 from chatdock.workflows.agents_sdk.tasks import HOSTED, hosted_task, local_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
-    from agents import RunItem, RunResultStreaming
+    from agents import RunItem, StreamEvent
     from chatkit.agents import ResponseStreamConverter
     from chatkit.types import ThreadStreamEvent
 
@@ -38,6 +38,19 @@ if TYPE_CHECKING:
 
 BESIDE = {"client_tool_call", "hidden_context_item", "sdk_hidden_context"}
 """Items that do not stand between two steps of the same activity."""
+
+
+class Streamed(Protocol):
+    """What a run streams, or the part of it that is to be shown."""
+
+    @property
+    def run_loop_exception(self) -> BaseException | None:
+        """What ended the run."""
+        ...
+
+    def stream_events(self) -> AsyncIterator[StreamEvent]:
+        """Its events, to their end."""
+        ...
 
 
 class Answer:
@@ -63,7 +76,7 @@ class Answer:
         self.calls: dict[str, str] = {}
         """The calls of local tools: id and name, in order."""
 
-    async def follow(self, result: RunResultStreaming) -> None:
+    async def follow(self, result: Streamed) -> None:
         """Say what the run says, to its end."""
         self._turn.emit_now = self.tool_says
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from chatdock.workflows.agents_sdk.tasks import readable
 
@@ -17,25 +17,35 @@ ACTION = "chatdock.approval"
 ARGUMENTS_SHOWN = 20
 VALUE_LENGTH = 1000
 
-Outcome = Literal["Approved", "Rejected", "Not answered"]
-COLORS = {"Approved": "success", "Rejected": "danger", "Not answered": "secondary"}
+Outcome = Literal["Approved", "Rejected", "Not answered", "Rejected by a new message"]
+COLORS = {"Approved": "success", "Rejected": "danger"}
 
 
-def approval_card(name: str, arguments: str | None) -> dict[str, Any]:
+class Labels(NamedTuple):
+    """What stands on a card's buttons."""
+
+    approve: str = "Approve"
+    reject: str = "Reject"
+
+
+LABELS = Labels()
+
+
+def approval_card(name: str, arguments: str | None, labels: Labels) -> dict[str, Any]:
     """A card with the tool's name, its arguments and two buttons."""
     return {
         "type": "Card",
         "size": "md",
         "children": [{"type": "Title", "size": "sm", "value": readable(name)}, *_rows(arguments)],
-        "confirm": {"label": "Approve", "action": _action(approved=True)},
-        "cancel": {"label": "Reject", "action": _action(approved=False)},
+        "confirm": {"label": labels.approve, "action": _action(approved=True)},
+        "cancel": {"label": labels.reject, "action": _action(approved=False)},
     }
 
 
 def settled(turn: Turn, card: WidgetItem, outcome: Outcome) -> ThreadItemReplacedEvent:
     """The card with its outcome in place of its buttons."""
     widget = card.widget.model_dump(exclude_none=True)
-    children = [*widget["children"], {"type": "Badge", "label": outcome, "color": COLORS[outcome]}]
+    children = [*widget["children"], {"type": "Badge", "label": outcome, "color": COLORS.get(outcome, "secondary")}]
     shown = {"type": "Card", "size": "md", "children": children}
     copy_text = f"{children[0]['value']}: {outcome}"
     return turn.replace(card.model_copy(update={"widget": turn.widget_item(shown).widget, "copy_text": copy_text}))

@@ -35,12 +35,18 @@ def client_tool(
     """
 
     def declare(declared: Callable[..., Any]) -> FunctionTool:
-        # A run that waits for an approval can be stored and continued: that is all a client tool needs.
-        tool = function_tool(declared, needs_approval=True, **options)
-        tool.on_invoke_tool = _answered
+        tool = function_tool(declared, **options)
+        left_to_client(tool)
         return tool
 
     return declare if function is None else declare(function)
+
+
+def left_to_client(tool: FunctionTool) -> None:
+    """Let the page execute a tool."""
+    # A run that waits for an approval can be stored and continued: that is all a client tool needs.
+    tool.needs_approval = True
+    tool.on_invoke_tool = _answered
 
 
 def is_client_tool(tool: object) -> bool:

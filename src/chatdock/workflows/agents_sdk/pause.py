@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agents import Agent, RunResultStreaming
     from agents.items import ToolApprovalItem
 
+    from chatdock.workflows.agents_sdk.approval import Labels, Outcome
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Emitted
 
@@ -60,11 +61,19 @@ class Call:
 class Pause:
     """The paused run of a thread."""
 
-    def __init__(self, item: HiddenContextItem, state: dict[str, Any], calls: list[Call]) -> None:
+    def __init__(
+        self,
+        item: HiddenContextItem,
+        state: dict[str, Any] | None,
+        calls: list[Call],
+        around: dict[str, Any] | None = None,
+    ) -> None:
         self._item = item
         self._state = state
         self.calls = calls
         """In the order of the run's interruptions."""
+        self.around = around
+        """What the adapter keeps beside it, JSON: an agent's run may be one step of something larger."""
 
     @classmethod
     def of(cls, turn: Turn, result: RunResultStreaming) -> Pause:
@@ -75,28 +84,35 @@ class Pause:
         return cls(HiddenContextItem(**turn.place(), content={}), state, calls)
 
     @classmethod
+    def asking(cls, turn: Turn, question: str) -> Pause:
+        """No agent's run, but a question of the workflow itself: whether it may go on."""
+        call = Call(turn.new_id(), "Approval needed", orjson.dumps(question).decode(), False, False)
+        return cls(HiddenContextItem(**turn.place(), content={}), None, [call])
+
+    @classmethod
     async def find(cls, turn: Turn) -> Pause | None:
         """The paused run of the turn's thread, if there is one."""
         if not turn.hidden_ids or turn.load_items is None:
             return None
         for item in reversed(await turn.load_items(LATEST_ITEMS, None)):
-            if isinstance(item, HiddenContextItem) and isinstance(item.content, dict) and KEPT in item.content:
-                kept = item.content[KEPT]
-                return cls(item, kept["state"], [Call(**call) for call in kept["calls"]])
+            if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
+                kept = item.content.get(KEPT, {})
+                if "calls" in kept:
+                    return cls(item, kept["state"], [Call(**call) for call in kept["calls"]], kept.get("around"))
         return None
 
     def asked_by(self, item_id: str) -> Call | None:
         """The call that this item asks about, while it waits for an answer."""
         return next((call for call in self.calls if call.item_id == item_id and not call.answered), None)
 
-    async def ask(self, turn: Turn) -> AsyncIterator[Emitted]:
+    async def ask(self, turn: Turn, labels: Labels) -> AsyncIterator[Emitted]:
         """Store it, then ask: for all approvals at once, and after them for one client tool after the other."""
         waiting = [call for call in self.calls if not call.answered]
         approvals = [call for call in waiting if not call.by_client]
         questions = []
         for call in approvals or waiting[:1]:
             if call.item_id is None:
-                question = _question(turn, call)
+                question = _question(turn, call, labels)
                 call.item_id = question.item.id
                 questions.append(question)
         yield self._stored(turn)
@@ -112,17 +128,19 @@ class Pause:
         """The event after which nobody else can go on with it."""
         return turn.remove(self._item.id)
 
-    async def given_up(self, turn: Turn) -> AsyncIterator[Emitted]:
+    async def given_up(self, turn: Turn, outcome: Outcome) -> AsyncIterator[Emitted]:
         """The user went on without an answer: nothing is called, and the cards say so."""
         yield self.taken(turn)
         cards = {call.item_id for call in self.calls if not call.by_client and not call.answered}
         for item in await turn.history(LATEST_ITEMS):
             if isinstance(item, WidgetItem) and item.id in cards:
-                yield settled(turn, item, "Not answered")
+                yield settled(turn, item, outcome)
 
     async def resume(self, turn: Turn, agent: Agent[Any], context: Any) -> RunState[Any]:
         """The run, with what the user decided; `CustomStreamError` when this agent cannot go on with it."""
         try:
+            if self._state is None:
+                raise ValueError("no agent's run was stored")
             wrapper: RunContextWrapper[Any] = RunContextWrapper(context=context)
             state: RunState[Any] = await RunState.from_json(agent, self._state, context_override=wrapper)
             for item, call in zip(state.get_interruptions(), self.calls, strict=True):
@@ -138,7 +156,8 @@ class Pause:
         return state
 
     def _stored(self, turn: Turn) -> Emitted:
-        content = {KEPT: {"state": self._state, "calls": [asdict(call) for call in self.calls]}}
+        kept = {"state": self._state, "calls": [asdict(call) for call in self.calls]}
+        content = {KEPT: kept if self.around is None else kept | {"around": self.around}}
         if len(orjson.dumps(content)) > MAX_BYTES:
             raise CustomStreamError(TOO_LARGE, allow_retry=False)
         self._item = self._item.model_copy(update={"content": content})
@@ -160,10 +179,10 @@ def _call(item: ToolApprovalItem) -> Call:
     )
 
 
-def _question(turn: Turn, call: Call) -> ThreadItemDoneEvent:
+def _question(turn: Turn, call: Call, labels: Labels) -> ThreadItemDoneEvent:
     if not call.by_client:
         return turn.widget(
-            approval_card(call.name, call.arguments), copy_text=f"{readable(call.name)}: approve or reject"
+            approval_card(call.name, call.arguments, labels), copy_text=f"{readable(call.name)}: approve or reject"
         )
     arguments = orjson.loads(call.arguments or "{}")
     item = ClientToolCallItem(**turn.place(), call_id=call.call_id, name=call.name, arguments=arguments)

@@ -1,0 +1,227 @@
+"""Answers turns with an export of Agent Builder, as it was written."""
+
+from __future__ import annotations
+
+import re
+import traceback
+import warnings
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from agents import Model, ModelRefusalError
+from chatkit.errors import BaseStreamError, CustomStreamError
+from chatkit.widgets import WidgetTemplate
+from jinja2 import TemplateError
+from pydantic.warnings import PydanticDeprecatedSince20
+
+from chatdock.workflows.agent_builder import guardrails
+from chatdock.workflows.agent_builder.closing import closing
+from chatdock.workflows.agent_builder.endpoint import Endpoint
+from chatdock.workflows.agent_builder.journal import Diverged, Journal, Suspended
+from chatdock.workflows.agent_builder.memory import Memory
+from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
+from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
+from chatdock.workflows.agents_sdk.approval import Labels
+from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.pause import CHANGED as UNREADABLE
+from chatdock.workflows.agents_sdk.pausing import PausingAdapter
+from chatdock.workflows.agents_sdk.titler import model_title
+from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.titles import opening_words
+from chatdock.workflows.workflow import WorkflowError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from openai import AsyncOpenAI
+
+    from chatdock.workflows.agent_builder.export import Export
+    from chatdock.workflows.agents_sdk.approval import Outcome
+    from chatdock.workflows.agents_sdk.pause import Pause
+    from chatdock.workflows.turn import Turn
+    from chatdock.workflows.workflow import Emitted
+
+log = structlog.get_logger("chatdock.workflows")
+
+BROKEN = "Something in this assistant went wrong. Please try again."
+CHANGED = "This assistant was changed while it waited for you, so it starts over."
+DIVERGED = "This assistant cannot go on from where it waited. Please try again."
+
+
+class ExportAdapter(PausingAdapter):
+    """Executes `run_workflow` for each turn. The module's own calls come back here: to `Walk`, for the turn at hand."""
+
+    unanswered: Outcome = "Rejected by a new message"
+
+    def __init__(self, export: Export) -> None:
+        self.export = export
+        approval = export.sidecar.approval
+        self.labels = Labels(approval.approve, approval.reject)
+        self._refusal = export.sidecar.refusal or REFUSAL
+        self._endpoint = Endpoint(export)
+        self._templates = {
+            variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
+        }
+        guardrails.require_known(export)
+        self._take_over()
+
+    @property
+    def needs_model(self) -> bool:
+        """Exports name their models; a hand-edited one may hold them."""
+        return any(not isinstance(agent.model, Model) for agent in self.export.agents.values())
+
+    def prepare(self, *, responses: bool, openai: bool) -> None:
+        """Fit the agents to the endpoint; `WorkflowError` when it cannot do what they need."""
+        self._endpoint.prepare(responses=responses, openai=openai)
+
+    def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
+        """Use this client for models that are named."""
+        self._endpoint.connect(client, use_responses=use_responses)
+
+    async def begin(self, turn: Turn) -> AsyncIterator[Emitted]:
+        """Execute the workflow for a message; there is nothing else that it could answer."""
+        if turn.message is None:
+            return
+        text = turn.text
+        if turn.message.quoted_text:
+            text += f"\n\nThe user is referring to this in particular:\n{turn.message.quoted_text}"
+        async for event in self._walk(turn, text, await Memory.of(turn), Journal(), None):
+            yield event
+
+    async def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
+        """Execute the workflow once more, up to where it waited by its journal, then on."""
+        around = pause.around
+        if around is None:  # an agent had this id before
+            raise CustomStreamError(UNREADABLE, allow_retry=True)
+        text, memory, journal = around["text"], Memory(**around["memory"]), Journal(around["steps"])
+        waited: Pause | None = pause
+        if around["digest"] != self.export.digest:
+            yield turn.say(CHANGED)
+            journal, waited = Journal(), None
+        elif journal.waiting["kind"] == "approval":
+            journal.waiting["approved"] = pause.calls[0].approved
+            del journal.waiting["waits"]
+            waited = None
+        async for event in self._walk(turn, text, memory, journal, waited):
+            yield event
+
+    async def title(self, turn: Turn) -> str | None:
+        """A title for the thread, by the first agent's model; of what guardrails have to see first, its own words."""
+        if "run_guardrails" in vars(self.export.module):
+            return opening_words(turn)
+        model = next((agent.model for agent in self.export.agents.values()), None)
+        return await model_title(turn, model, self._endpoint.run_config())
+
+    async def _walk(
+        self, turn: Turn, text: str, memory: Memory, journal: Journal, pause: Pause | None
+    ) -> AsyncIterator[Emitted]:
+        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause, self._templates)
+        walk.said.add(text)
+        try:
+            returned = await self._execute(walk, turn, text)
+        except Suspended as suspended:
+            waiting, steps = suspended.pause, journal.stored()
+            kept = {"text": text, "memory": asdict(memory), "steps": steps}
+            waiting.around = {"digest": self.export.digest, **kept}
+            async for event in waiting.ask(turn, self.labels):
+                yield event
+            return
+        except Diverged as error:
+            log.error("export_diverged", workflow=turn.workflow_id, thread=turn.thread.id, error=str(error))
+            raise CustomStreamError(DIVERGED, allow_retry=True) from None
+        except (*TRIPPED, ModelRefusalError) as error:
+            log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
+            yield turn.say(self._refusal)
+            yield memory.kept(turn, memory.history, None)
+            return
+        except MODEL_ERRORS as error:
+            raised = failure(turn, error)
+            raise raised from (None if raised is error.__cause__ or raised is error else error)
+        except (LimitReached, BaseStreamError, WorkflowError):
+            raise
+        except Exception as error:
+            raise self._mistake(turn, error) from error
+        refused = any(returned is each for each in walk.tripped)
+        last = self._refusal if refused else closing(walk, returned)
+        if last is not None:
+            yield turn.say(last)
+        # What was refused is nothing that agents of later turns should read.
+        yield memory.kept(turn, memory.history if refused else walk.history, walk.state)
+
+    async def _execute(self, walk: Walk, turn: Turn, text: str) -> Any:
+        module: Any = self.export.module
+        kind = module.WorkflowInput
+        # Members that were added by hand are filled as the state is: by the session's variables.
+        given = {name: value for name, value in turn.session.state_variables.items() if name in kind.model_fields}
+        token = WALK.set(walk)
+        try:
+            returned = await module.run_workflow(kind(**given | {"input_as_text": text}))
+            walk.journal.end()
+            return returned
+        finally:
+            WALK.reset(token)
+
+    def _mistake(self, turn: Turn, error: Exception) -> CustomStreamError:
+        """What to raise for an error of the file's own; the operator is told where it is."""
+        path = str(self.export.path)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        log.error(
+            "export_failed",
+            workflow=turn.workflow_id,
+            thread=turn.thread.id,
+            at=f"{path}:{lines[-1]}" if lines else path,
+            error=f"{type(error).__name__}: {error}",
+        )
+        return CustomStreamError(BROKEN, allow_retry=True)
+
+    def _take_over(self) -> None:
+        """Let what the module calls come to the turn's `Walk`; outside a turn it is as it was."""
+        module = self.export.module
+        names = vars(module)
+        # The exporter writes `final_output.json()`, of which pydantic says that it is old.
+        warnings.filterwarnings("ignore", category=PydanticDeprecatedSince20, module=re.escape(module.__name__))
+        names["Runner"] = ExportRunner
+        names["trace"] = _untraced
+        names["__chatdock_state"] = lambda state: WALK.get().start_state(state)
+        names["__chatdock_history"] = lambda history: WALK.get().start_history(history)
+        names["__chatdock_search"] = _search
+        for name in self.export.approval_stubs:
+            names[name] = lambda *given, **options: WALK.get().approve(*given, **options)
+        if "run_guardrails" in names:
+            names["run_guardrails"] = partial(_guard, names["run_guardrails"])
+        if "build_guardrail_fail_output" in names:
+            names["build_guardrail_fail_output"] = partial(
+                _fail_output, names["build_guardrail_fail_output"], self.export.guardrail_fail_output_broken
+            )
+
+
+def _template(path: Path) -> WidgetTemplate:
+    try:
+        return WidgetTemplate.from_file(str(path))
+    except (ValueError, KeyError, TypeError, TemplateError) as error:
+        raise WorkflowError(f"{path} is no widget template: {type(error).__name__}: {error}") from error
+
+
+def _untraced(*_: Any, **__: Any) -> AbstractContextManager[None]:
+    """In place of the SDK's `trace()`, which begins one of its own: the turn has its trace."""
+    return nullcontext()
+
+
+async def _search(node: str, search: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+    for found in await WALK.get().search(node, search, *given, **options):
+        yield found
+
+
+async def _guard(run_guardrails: Any, *given: Any, **options: Any) -> Any:
+    return await WALK.get().guard(run_guardrails, *given, **options)
+
+
+def _fail_output(build: Any, broken: bool, results: Any) -> Any:
+    made = build([*(results or ()), *guardrails.absent(results or ())] if broken else results)
+    WALK.get().tripped.append(made)
+    return made

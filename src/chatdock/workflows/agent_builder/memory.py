@@ -1,0 +1,137 @@
+"""What a thread keeps of an export's turns: the conversation as its agents know it, and its state.
+
+Each turn that completes leaves one hidden item with what it added. So what a retry takes out of the thread is also
+out of the memory, and a long conversation is not stored again with every turn. What stands in the thread and in no such
+item, since a turn broke off or another server had it, is read from the thread's own items.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from chatkit.types import HiddenContextItem
+
+from chatdock.workflows.agent_builder.journal import plain
+from chatdock.workflows.input_items import TurnConverter
+from chatdock.workflows.turn import KEPT
+from chatdock.workflows.workflow import WorkflowError
+
+if TYPE_CHECKING:
+    from chatkit.types import ThreadItem, ThreadItemDoneEvent
+
+    from chatdock.workflows.turn import Turn
+
+HISTORY_ITEMS = 300
+"""So many of the newest items of the conversation are given to the workflow."""
+
+Items = list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one turn starts with. JSON values."""
+
+    known: Items = field(default_factory=list)
+    """The conversation that earlier turns left."""
+    unknown: Items = field(default_factory=list)
+    """What stands in the thread since then."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """The session's state variables under what earlier turns left."""
+    saved: dict[str, Any] = field(default_factory=dict)
+    """What earlier turns left."""
+
+    @classmethod
+    async def of(cls, turn: Turn) -> Memory:
+        """The thread's memory before this turn."""
+        if turn.stored is not None:
+            await turn.stored()
+        memory = cls()
+        unread: list[ThreadItem] = []
+        for item in [] if turn.load_items is None else await turn.load_items(None, None):
+            left = _left(item)
+            if left is not None:
+                memory.known = left["history"] if left["anew"] else memory.known + left["history"]
+                memory.saved = left["state"]
+                unread = []
+            elif not _kept(item) and (turn.message is None or item.id != turn.message.id):
+                unread.append(item)
+        memory.known = shortened(memory.known)
+        memory.unknown = plain(await TurnConverter().to_agent_input(unread)) if unread else []
+        memory.state = {**turn.session.state_variables, **memory.saved}
+        return memory
+
+    @property
+    def history(self) -> Items:
+        """The conversation before this turn, for the workflow to change as it likes."""
+        return deepcopy(shortened(self.known + self.unknown))
+
+    def kept(self, turn: Turn, history: list[Any] | None, state: dict[str, Any] | None) -> ThreadItemDoneEvent:
+        """The event that leaves what a completed turn made of it; None where the file has no such thing."""
+        left: dict[str, Any] = {"history": [], "anew": False, "state": self._state_of(turn, state)}
+        if history is not None:
+            lasting = [item for each in history if (item := lasting_form(plain(each))) is not None]
+            known = [item for each in self.known if (item := lasting_form(each)) is not None]
+            left["anew"] = lasting[: len(known)] != known
+            left["history"] = shortened(lasting) if left["anew"] else lasting[len(known) :]
+        return turn.hidden({KEPT: {"left": left}})
+
+    def _state_of(self, turn: Turn, state: dict[str, Any] | None) -> dict[str, Any]:
+        """A session's variable that the workflow left as it was is the session's, and not stored with the thread."""
+        if state is None:
+            return self.saved
+        variables = turn.session.state_variables
+        kept = {
+            name: value
+            for name, value in state.items()
+            if name in self.saved or name not in variables or variables[name] != value
+        }
+        try:
+            orjson.dumps(kept)
+        except TypeError as error:
+            raise WorkflowError(f"the workflow's state cannot be stored: {error}") from error
+        return kept
+
+
+def lasting_form(item: dict[str, Any]) -> dict[str, Any] | None:
+    """An item of the conversation as later turns can send it to any model; None for what only its own turn can.
+
+    Thoughts, and calls that a provider executes, refer by id to what that provider forgets.
+    """
+    match item.get("type", "message"):
+        case "message" if item.get("role") == "assistant":
+            content = item["content"]
+            if not isinstance(content, str):
+                content = "".join(part.get("text") or part.get("refusal") or "" for part in content)
+            return {"type": "message", "role": "assistant", "content": content}
+        case "message":
+            return {name: value for name, value in item.items() if name in {"type", "role", "content"}}
+        case "function_call":
+            return {name: item[name] for name in ("type", "call_id", "name", "arguments")}
+        case "function_call_output":
+            return {name: item[name] for name in ("type", "call_id", "output")}
+        case _:
+            return None
+
+
+def shortened(history: Items) -> Items:
+    """The newest items, from a user's message on: a tool's output never stands without its call."""
+    if len(history) <= HISTORY_ITEMS:
+        return history
+    newest = history[-HISTORY_ITEMS:]
+    begin = next((n for n, item in enumerate(newest) if item.get("role") == "user"), len(newest))
+    return newest[begin:]
+
+
+def _kept(item: ThreadItem) -> bool:
+    return isinstance(item, HiddenContextItem) and isinstance(item.content, dict) and KEPT in item.content
+
+
+def _left(item: ThreadItem) -> dict[str, Any] | None:
+    """What a turn left in this item."""
+    if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
+        left: dict[str, Any] | None = item.content.get(KEPT, {}).get("left")
+        return left
+    return None

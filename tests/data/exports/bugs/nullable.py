@@ -1,0 +1,68 @@
+from agents import function_tool, Agent, ModelSettings, TResponseInputItem, Runner, RunConfig, trace
+from pydantic import BaseModel
+
+# Tool definitions
+@function_tool
+def book_room(guest: string,null, note: string,null, nights: integer):
+  pass
+
+@function_tool
+def cancel_room(reason: string,null):
+  pass
+
+desk = Agent(
+  name="Desk",
+  instructions="Book rooms.",
+  model="gpt-4.1",
+  tools=[
+    book_room,
+    cancel_room
+  ],
+  model_settings=ModelSettings(
+    temperature=1,
+    top_p=1,
+    max_tokens=2048,
+    store=True
+  )
+)
+
+
+class WorkflowInput(BaseModel):
+  input_as_text: str
+
+
+# Main code entrypoint
+async def run_workflow(workflow_input: WorkflowInput):
+  with trace("Rooms"):
+    state = {
+
+    }
+    workflow = workflow_input.model_dump()
+    conversation_history: list[TResponseInputItem] = [
+      {
+        "role": "user",
+        "content": [
+          {
+            "type": "input_text",
+            "text": workflow["input_as_text"]
+          }
+        ]
+      }
+    ]
+    desk_result_temp = await Runner.run(
+      desk,
+      input=[
+        *conversation_history
+      ],
+      run_config=RunConfig(trace_metadata={
+        "__trace_source__": "agent-builder",
+        "workflow_id": "wf_bug_nullable"
+      })
+    )
+
+    conversation_history.extend([item.to_input_item() for item in desk_result_temp.new_items])
+
+    desk_result = {
+      "output_text": desk_result_temp.final_output_as(str)
+    }
+    return desk_result

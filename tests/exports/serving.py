@@ -1,0 +1,52 @@
+"""Exports behind a server, their models scripted at an endpoint of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chatdock import workflow
+from chatdock.model.endpoint import ModelEndpoint as Address
+from chatdock.workflows.agent_builder import export
+from tests.harness.client import Chat
+from tests.harness.model_endpoint import ModelEndpoint, Step, model_endpoint
+from tests.harness.server import ThreadServer, serving
+from tests.workflows.agents import KEY, Api
+
+EXPORTS = Path(__file__).parents[1] / "data" / "exports"
+APIS = {"responses": "responses", "chat": "chat_completions"}
+
+
+def placed(folder: Path, name: str, sidecar: str = "") -> Path:
+    """A copy of an export in a folder of its own, with a sidecar."""
+    folder = folder / "export"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.py"
+    shutil.copy(EXPORTS / path.name, path)
+    if sidecar:
+        path.with_suffix(".chatdock.toml").write_text(sidecar)
+    return path
+
+
+@contextmanager
+def export_server(folder: Path, url: str, path: Path, *, api: Api = "responses") -> Iterator[ThreadServer]:
+    """A server of one export as `wf_test`; the same folder again finds the same database."""
+    made = workflow("wf_test")(export.load_export(path))
+    made.titler(lambda turn: None)
+    address = Address(url, KEY, None, False)
+    with serving(folder, [made], model=address, model_api=APIS[api]) as server:
+        yield server
+
+
+@contextmanager
+def scripted_export(
+    folder: Path, name: str, *steps: Step, sidecar: str = "", api: Api = "responses"
+) -> Iterator[tuple[Chat, ModelEndpoint]]:
+    """A user of the export, and the endpoint that says the steps. All of them must be asked for."""
+    path = placed(folder, name, sidecar)
+    with model_endpoint(*steps) as endpoint:
+        with export_server(folder, endpoint.url, path, api=api) as server:
+            yield server.backend.chat(), endpoint
+        assert endpoint.steps == []
