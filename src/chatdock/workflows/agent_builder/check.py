@@ -60,7 +60,7 @@ def check(path: Path, endpoint: ModelEndpoint | None, settings: Settings) -> Che
         export = load_export(path)
         repaired = [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in export.repairs]
         findings = [*repaired, *_stubs(export), *_hosted(export, endpoint, settings), *_secrets(export.tree)]
-        findings += _widgets(export)
+        findings += sorted(_widgets(export))
         ExportAdapter(export)
         assert export.workflow_id
     except WorkflowError as error:
