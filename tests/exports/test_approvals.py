@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from agents import Agent, Model, function_tool
+
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.harness.client import Chat, Json, Turn
-from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Step, model_endpoint
-from tests.workflows.agents import press
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Step, Use, model_endpoint
+from tests.workflows.agents import agent_server, press
 
 LETTER: Step = [Say('{"category": "letter"}')]
 COUNT: Step = [Say('{"category": "count"}')]
@@ -110,6 +112,21 @@ def test_a_workflow_that_does_not_come_by_where_it_was_says_so(tmp_path: Path) -
     assert failed.events[-1]["allow_retry"] is True
 
 
+def test_a_workflow_that_ends_before_it_is_where_it_was_says_so(tmp_path: Path) -> None:
+    path = placed(tmp_path, "letters")
+    early = "    if seen:\n      return None\n    seen.append(1)\n    router_input ="
+    path.write_text(
+        path.read_text()
+        .replace("    router_input =", early)
+        .replace("class WorkflowInput", "seen = []\nclass WorkflowInput")
+    )
+    with model_endpoint(LETTER, DRAFT) as endpoint, export_server(tmp_path, endpoint.url, path) as server:
+        chat = server.backend.chat()
+        [card] = chat.create("A letter").done("widget")
+        failed = press(chat, card, "confirm")
+    assert failed.events[-1]["message"] == "This assistant cannot go on from where it waited. Please try again."
+
+
 def test_a_model_that_fails_after_the_approval_offers_a_retry_of_the_whole(tmp_path: Path) -> None:
     steps: tuple[Step, ...] = (LETTER, DRAFT, Status(400), LETTER, DRAFT)
     with scripted_export(tmp_path, "letters", *steps) as (chat, _):
@@ -121,3 +138,21 @@ def test_a_model_that_fails_after_the_approval_offers_a_retry_of_the_whole(tmp_p
         params = {"thread_id": drafted.thread_id, "item_id": question["id"]}
         again = Turn(chat.stream("threads.retry_after_item", **params))
         assert len(again.done("widget")) == 1
+
+
+def test_what_an_agent_of_the_same_id_asked_before_cannot_be_continued_and_offers_a_retry(tmp_path: Path) -> None:
+    @function_tool(needs_approval=True)
+    def refund(order: int) -> str:
+        raise AssertionError("nobody approved it for this agent")
+
+    def desk(model: Model) -> Agent[None]:
+        return Agent(name="Desk", model=model, tools=[refund])
+
+    path = placed(tmp_path, "letters")
+    with model_endpoint([Use("refund", {"order": 4})]) as endpoint:
+        with agent_server(tmp_path, endpoint.url, desk) as server:
+            chat = server.backend.chat()
+            [card] = chat.create("Refund 4").done("widget")
+        with export_server(tmp_path, endpoint.url, path) as server:
+            failed = press(server.backend.chat_with(chat.secret), card, "confirm")
+    assert (failed.outcome, failed.events[-1]["allow_retry"]) == ("failed", True)

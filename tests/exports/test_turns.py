@@ -12,7 +12,9 @@ import pytest
 from chatdock import Turn as WorkflowTurn
 from chatdock import workflow
 from chatdock.workflows.agent_builder import memory
+from chatdock.workflows.agent_builder.export import load_export
 from chatdock.workflows.turn import KEPT
+from chatdock.workflows.workflow import WorkflowError
 from tests.chat.shapes import Script
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.harness.client import Json, Turn, message
@@ -21,7 +23,7 @@ from tests.harness.server import eventually, serving
 from tests.harness.upstream import upstream
 from tests.runs.wire import creating
 from tests.tracing.records import Records
-from tests.workflows.agents import Api
+from tests.workflows.agents import Api, press
 
 CRITIQUE: Step = [Say('{"category": "critique"}')]
 COUNT: Step = [Say('{"category": "count"}')]
@@ -183,6 +185,13 @@ def test_a_turn_of_data_shows_its_widget(tmp_path: Path) -> None:
     assert said(turn) == []
 
 
+def test_a_widget_file_that_is_no_template_is_an_error_at_start(tmp_path: Path) -> None:
+    path = placed(tmp_path, "desk", '[agents.triage]\nwidget = "topic.widget"\n')
+    (path.parent / "topic.widget").write_text('{"version": "1.0", "name": "Topic", "template": "{{ topic"}')
+    with pytest.raises(WorkflowError, match=r"topic\.widget is no widget template"):
+        workflow("wf_test")(load_export(path))
+
+
 @pytest.mark.parametrize(
     ("show", "shown", "progress"),
     [("false", [], ["Router"]), ('"progress"', [], ["Router", "Critic"]), ("true", ["Short."], ["Router"])],
@@ -212,10 +221,11 @@ def test_a_mistake_of_the_file_is_a_retry_for_the_user_and_a_place_for_the_opera
 
 def test_models_are_mapped_and_what_only_openai_takes_is_not_sent(tmp_path: Path) -> None:
     sidecar = '[models]\n"gpt-5" = "ours"\n"*" = "small"\n'
-    steps: list[Step] = [CRITIQUE, [Say("Short.")]]
+    steps: list[Step] = [[Say('{"category": "letter"}')], [Say("Dear Ann.")], [Say("Sent.")]]
     with scripted_export(tmp_path, "letters", *steps, sidecar=sidecar, api="chat") as (chat, endpoint):
-        chat.create("My letter")
-    assert [request["model"] for request in endpoint.requests] == ["small", "small"]
+        [card] = chat.create("A letter").done("widget")
+        press(chat, card, "confirm")
+    assert [request["model"] for request in endpoint.requests] == ["small", "small", "ours"]
     assert all("store" not in request and "reasoning_effort" not in request for request in endpoint.requests)
 
 
@@ -258,7 +268,7 @@ def test_a_turn_that_is_stopped_changes_no_state(tmp_path: Path) -> None:
 
 def test_stopping_a_turn_hangs_up_on_the_model(tmp_path: Path) -> None:
     path = placed(tmp_path, "handover")
-    with upstream() as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
+    with upstream(silent=False) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
         chat = server.backend.chat()
         reader = creating(chat, "A lamp")
         call = endpoint.first_call(words=endpoint.words)

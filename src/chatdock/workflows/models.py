@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from chatdock.settings import Settings
     from chatdock.workflows.workflow import Workflow
 
-
 OPENAI = "https://api.openai.com/v1"
 
 

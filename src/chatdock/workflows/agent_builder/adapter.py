@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from agents import Model, ModelRefusalError
 from chatkit.errors import BaseStreamError, CustomStreamError
+from chatkit.widgets import WidgetTemplate
+from jinja2 import TemplateError
 from pydantic.warnings import PydanticDeprecatedSince20
 
 from chatdock.workflows.agent_builder import guardrails
@@ -24,14 +26,17 @@ from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.pause import CHANGED as UNREADABLE
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.titles import opening_words
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from openai import AsyncOpenAI
 
@@ -59,6 +64,9 @@ class ExportAdapter(PausingAdapter):
         self.labels = Labels(approval.approve, approval.reject)
         self._refusal = export.sidecar.refusal or REFUSAL
         self._endpoint = Endpoint(export)
+        self._templates = {
+            variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
+        }
         guardrails.require_known(export)
         self._take_over()
 
@@ -87,7 +95,9 @@ class ExportAdapter(PausingAdapter):
 
     async def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
         """Execute the workflow once more, up to where it waited by its journal, then on."""
-        around = pause.around or {}
+        around = pause.around
+        if around is None:  # an agent had this id before
+            raise CustomStreamError(UNREADABLE, allow_retry=True)
         text, memory, journal = around["text"], Memory(**around["memory"]), Journal(around["steps"])
         waited: Pause | None = pause
         if around["digest"] != self.export.digest:
@@ -101,23 +111,23 @@ class ExportAdapter(PausingAdapter):
             yield event
 
     async def title(self, turn: Turn) -> str | None:
-        """A title for the thread, by the first agent's model."""
+        """A title for the thread, by the first agent's model; of what guardrails have to see first, its own words."""
+        if "run_guardrails" in vars(self.export.module):
+            return opening_words(turn)
         model = next((agent.model for agent in self.export.agents.values()), None)
         return await model_title(turn, model, self._endpoint.run_config())
 
     async def _walk(
         self, turn: Turn, text: str, memory: Memory, journal: Journal, pause: Pause | None
     ) -> AsyncIterator[Emitted]:
-        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause)
+        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause, self._templates)
         walk.said.add(text)
         try:
             returned = await self._execute(walk, turn, text)
         except Suspended as suspended:
-            waiting = suspended.pause
-            steps = journal.stored()
-            waiting.around = {
-                "digest": self.export.digest, "text": text, "memory": asdict(memory), "steps": steps
-            }  # fmt: skip
+            waiting, steps = suspended.pause, journal.stored()
+            kept = {"text": text, "memory": asdict(memory), "steps": steps}
+            waiting.around = {"digest": self.export.digest, **kept}
             async for event in waiting.ask(turn, self.labels):
                 yield event
             return
@@ -127,6 +137,7 @@ class ExportAdapter(PausingAdapter):
         except (*TRIPPED, ModelRefusalError) as error:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
             yield turn.say(self._refusal)
+            yield memory.kept(turn, memory.history, None)
             return
         except MODEL_ERRORS as error:
             raised = failure(turn, error)
@@ -135,10 +146,12 @@ class ExportAdapter(PausingAdapter):
             raise
         except Exception as error:
             raise self._mistake(turn, error) from error
-        last = closing(walk, returned, self._refusal)
+        refused = any(returned is each for each in walk.tripped)
+        last = self._refusal if refused else closing(walk, returned)
         if last is not None:
             yield turn.say(last)
-        yield memory.kept(turn, walk.history, walk.state)
+        # What was refused is nothing that agents of later turns should read.
+        yield memory.kept(turn, memory.history if refused else walk.history, walk.state)
 
     async def _execute(self, walk: Walk, turn: Turn, text: str) -> Any:
         module: Any = self.export.module
@@ -147,7 +160,9 @@ class ExportAdapter(PausingAdapter):
         given = {name: value for name, value in turn.session.state_variables.items() if name in kind.model_fields}
         token = WALK.set(walk)
         try:
-            return await module.run_workflow(kind(**given | {"input_as_text": text}))
+            returned = await module.run_workflow(kind(**given | {"input_as_text": text}))
+            walk.journal.end()
+            return returned
         finally:
             WALK.reset(token)
 
@@ -183,6 +198,13 @@ class ExportAdapter(PausingAdapter):
             names["build_guardrail_fail_output"] = partial(
                 _fail_output, names["build_guardrail_fail_output"], self.export.guardrail_fail_output_broken
             )
+
+
+def _template(path: Path) -> WidgetTemplate:
+    try:
+        return WidgetTemplate.from_file(str(path))
+    except (ValueError, KeyError, TypeError, TemplateError) as error:
+        raise WorkflowError(f"{path} is no widget template: {type(error).__name__}: {error}") from error
 
 
 def _untraced(*_: Any, **__: Any) -> AbstractContextManager[None]:

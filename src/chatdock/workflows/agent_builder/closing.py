@@ -11,14 +11,12 @@ if TYPE_CHECKING:
     from chatdock.workflows.agent_builder.runner import Walk
 
 
-def closing(walk: Walk, returned: Any, refusal: str) -> str | None:
+def closing(walk: Walk, returned: Any) -> str | None:
     """The text to end with, or None.
 
-    What guardrails failed on becomes the refusal. An End node's only text is shown, an agent's answer not again. When
-    nothing at all was shown, the last data is, as a list.
+    An End node's only text is shown, an agent's answer not again. When nothing at all was shown, the last data is, as
+    a list.
     """
-    if any(returned is each for each in walk.tripped):
-        return refusal
     texts = [returned] if isinstance(returned, str) else list(returned.values()) if isinstance(returned, dict) else []
     unseen = [text for text in texts if isinstance(text, str) and text.strip() and text not in walk.said]
     if len(unseen) == 1:
@@ -26,7 +24,7 @@ def closing(walk: Walk, returned: Any, refusal: str) -> str | None:
     if walk.shown:
         return None
     ends = isinstance(returned, dict) and returned and "output_parsed" not in returned and "output_text" not in returned
-    data = returned if ends else None if walk.data is None else walk.data[1]
+    data = returned if ends else walk.data
     return None if data is None else readable_block(plain(data))
 
 

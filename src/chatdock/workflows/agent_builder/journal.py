@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from chatdock.workflows.agents_sdk.pause import Pause
 
 Step = dict[str, Any]
+OUTCOMES = {"output", "approved", "results", "found", "failed", "waits"}
+"""Members of a step that has been taken, or waits."""
 
 
 class Suspended(BaseException):
@@ -35,7 +37,7 @@ class StepFailed(Exception):
 
 
 class Journal:
-    """Steps in the order in which the workflow began them; JSON values."""
+    """Steps in the order in which the workflow began them, each with its outcome once it has one; JSON values."""
 
     def __init__(self, steps: list[Step] | None = None) -> None:
         self._steps: list[Step] = list(steps or ())
@@ -43,7 +45,7 @@ class Journal:
         self._place = 0
 
     def begin(self, kind: str, **facts: str) -> tuple[Step, bool]:
-        """The next step, and whether it is in the journal already; `Diverged` when another one stands in its place."""
+        """The next step, and whether its outcome is known already; `Diverged` when another one stands in its place."""
         place, self._place = self._place, self._place + 1
         if place >= self._recorded:
             step: Step = {"kind": kind, **facts}
@@ -55,7 +57,12 @@ class Journal:
                 raise Diverged(f"step {place + 1} was {_named(step)}, and is now {_named({'kind': kind, **facts})}")
         if "failed" in step:
             raise StepFailed(step["failed"])
-        return step, True
+        return step, not OUTCOMES.isdisjoint(step)
+
+    def end(self) -> None:
+        """The workflow has ended; `Diverged` when it did not come by all that the journal holds."""
+        if self._place < self._recorded:
+            raise Diverged(f"the workflow ended before step {self._place + 1}, {_named(self._steps[self._place])}")
 
     @property
     def waiting(self) -> Step:
@@ -63,7 +70,7 @@ class Journal:
         return self._steps[-1]
 
     def stored(self) -> list[Step]:
-        """The steps to keep, up to the one that waits; those that were begun beside it are taken anew."""
+        """The steps to keep, up to the one that waits; what was begun beside it and has no outcome is taken anew."""
         waits = next(place for place, step in enumerate(self._steps) if step.get("waits"))
         return self._steps[: waits + 1]
 

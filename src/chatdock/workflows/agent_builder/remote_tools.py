@@ -98,7 +98,7 @@ class RemoteTools(MCPServer):
 
 
 def _chosen(policy: dict[str, Any]) -> Any:
-    """Whether the user is asked, by two lists of tools' names. A tool of neither is, where one lists those that are not."""
+    """Whether the user is asked, by two lists of tools' names; of one in neither, where a list names those that run."""
     always, never = ((policy.get(which) or {}).get("tool_names") or () for which in ("always", "never"))
 
     def asks(_context: Any, _agent: Any, tool: MCPTool) -> bool:

@@ -7,14 +7,15 @@ from contextvars import ContextVar
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from agents import Agent, AgentOutputSchemaBase, Runner
 from chatkit.agents import ResponseStreamConverter
 from chatkit.types import CustomTask
-from chatkit.widgets import WidgetTemplate
 from pydantic import TypeAdapter
 
 from chatdock.workflows.agent_builder.closing import readable_block
 from chatdock.workflows.agent_builder.journal import Diverged, Suspended, fingerprint, plain
+from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
 from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
@@ -24,15 +25,18 @@ from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from agents import RunConfig, RunResultStreaming, StreamEvent, TResponseInputItem
+    from chatkit.widgets import WidgetTemplate
 
     from chatdock.workflows.agent_builder.endpoint import Endpoint
     from chatdock.workflows.agent_builder.export import Export
     from chatdock.workflows.agent_builder.journal import Journal, Step
     from chatdock.workflows.agent_builder.memory import Memory
     from chatdock.workflows.turn import Turn
+
+log = structlog.get_logger("chatdock.workflows")
 
 WALK: ContextVar[Walk] = ContextVar("walk")
 """Set while a turn executes a workflow: parallel turns share the module, not this."""
@@ -73,9 +77,11 @@ class Walk:
         endpoint: Endpoint,
         journal: Journal,
         memory: Memory,
-        pause: Pause | None = None,
+        pause: Pause | None,
+        templates: Mapping[str, WidgetTemplate],
     ) -> None:
         self.endpoint = endpoint
+        self.journal = journal
         self.history: list[Any] | None = None
         """The file's own `conversation_history`."""
         self.state: dict[str, Any] | None = None
@@ -84,15 +90,15 @@ class Walk:
         """What agents answered: text, or data as JSON. None of it is to be shown once more at the end."""
         self.shown = False
         """Whether there was an answer to show, so that nothing is to be shown in its place."""
-        self.data: tuple[Agent[Any], Any] | None = None
-        """The last answer that is data, and whose."""
+        self.data: Any = None
+        """The last answer that is data."""
         self.tripped: list[Any] = []
         """What the file made of guardrails that failed."""
         self._turn = turn
         self._export = export
-        self._journal = journal
         self._memory = memory
         self._pause = pause
+        self._templates = templates
 
     # What the file starts with
 
@@ -111,7 +117,7 @@ class Walk:
 
     def approve(self, message: str = "", *_: Any, **__: Any) -> bool:
         """What the user decides; where that is not known yet, the workflow waits."""
-        step, known = self._journal.begin("approval", message=str(message))
+        step, known = self.journal.begin("approval", message=str(message))
         if not known:
             step["waits"] = True
             raise Suspended(Pause.asking(self._turn, str(message)))
@@ -119,19 +125,19 @@ class Walk:
 
     async def guard(self, run_guardrails: Callable[..., Awaitable[Any]], *given: Any, **options: Any) -> list[Verdict]:
         """The guardrails' results; what was paid for once is not paid for again."""
-        step, known = self._journal.begin("guardrails", input=fingerprint(given[1:3]))
+        step, known = self.journal.begin("guardrails", input=fingerprint([given[1:3], options.get("data")]))
         if not known:
             try:
                 results = await run_guardrails(*given, **options)
             except Exception as error:
-                step["failed"] = f"{type(error).__name__}: {error}"
+                self._failed(step, error)
                 raise
-            step["results"] = [_verdict(result) for result in results]
+            step["results"] = [verdict(result) for result in results]
         return [Verdict(**result) for result in step["results"]]
 
     async def search(self, node: str, search: Callable[..., Any], *given: Any, **options: Any) -> list[Any]:
         """What a file-search node finds: in OpenAI's vector store, or by the function that the sidecar names."""
-        step, known = self._journal.begin("search", node=node, input=fingerprint([given, options]))
+        step, known = self.journal.begin("search", node=node, input=fingerprint([given, options]))
         if not known:
             own = self._export.bound_tools.get(node)
             try:
@@ -141,9 +147,9 @@ class Walk:
                     answered = own(options["query"])
                     step["found"] = plain(await answered if inspect.isawaitable(answered) else answered)
             except Exception as error:
-                step["failed"] = f"{type(error).__name__}: {error}"
+                self._failed(step, error)
                 raise
-        return [_found(each) for each in step["found"]]
+        return [found(each) for each in step["found"]]
 
     async def run(
         self,
@@ -158,7 +164,7 @@ class Walk:
         """Run an agent, and show what of it is to be seen."""
         if options.get("hooks") is not None:
             raise TypeError("Runner.run(hooks=…) is taken: tool calls are counted with it")
-        step, known = self._journal.begin("run", agent=agent.name, input=fingerprint(given))
+        step, known = self.journal.begin("run", agent=agent.name, input=fingerprint(given))
         if known and "waits" not in step:
             return self._recalled(agent, step)
         step.pop("waits", None)
@@ -172,7 +178,7 @@ class Walk:
             step["waits"] = True
             raise
         except Exception as error:
-            step["failed"] = f"{type(error).__name__}: {error}"
+            self._failed(step, error)
             raise
         items = [item.to_input_item() for item in result.new_items if item.type != "tool_approval_item"]
         output = result.final_output
@@ -224,6 +230,14 @@ class Walk:
         self._remember(last, output, step["output"])
         return Result(None, step["items"], output, last)
 
+    def _failed(self, step: Step, error: Exception) -> None:
+        """Note it: a file may catch the error and go on."""
+        step["failed"] = f"{type(error).__name__}: {error}"
+        turn, kind = self._turn, step["kind"]
+        log.warning(
+            "step_failed", workflow=turn.workflow_id, thread=turn.thread.id, step=kind, error=type(error).__name__
+        )
+
     # What is shown
 
     async def _enters(self, agent: Agent[Any]) -> bool:
@@ -248,7 +262,7 @@ class Walk:
         if isinstance(output, str):
             self.shown = self.shown or bool(output)  # text that the sidecar hides is no reason to show data instead
         elif shows is not False:
-            self.data = (agent, output)
+            self.data = output
             self.shown = self.shown or shows is True or self._template(agent) is not None
 
     def _shows(self, agent: Agent[Any]) -> bool | str:
@@ -258,13 +272,15 @@ class Walk:
         return True if _output_type(agent) is str else "progress"
 
     def _template(self, agent: Agent[Any]) -> WidgetTemplate | None:
-        table = self._table(agent)
-        return None if table.widget is None or table.show is False else WidgetTemplate.from_file(str(table.widget))
+        return None if self._shows(agent) is False else self._templates.get(self._variable(agent) or "")
 
     def _table(self, agent: Agent[Any]) -> AgentTable:
         """What the sidecar says of an agent; nothing of one that the file makes while it runs."""
-        variable = next((name for name, each in self._export.agents.items() if each is agent), None)
+        variable = self._variable(agent)
         return AgentTable() if variable is None else self._export.agent_table(variable)
+
+    def _variable(self, agent: Agent[Any]) -> str | None:
+        return next((name for name, each in self._export.agents.items() if each is agent), None)
 
 
 class Visible:
@@ -295,64 +311,6 @@ class Visible:
                 yield event
 
 
-class Result:
-    """What a file reads of a run that has ended, whether it was run now or before the workflow waited."""
-
-    def __init__(self, given: Any, items: list[dict[str, Any]], output: Any, last_agent: Agent[Any]) -> None:
-        self.input = given
-        self.new_items = [Item(item) for item in items]
-        self.final_output = output
-        self.last_agent = last_agent
-
-    def final_output_as(self, cls: type[Any], raise_if_incorrect_type: bool = False) -> Any:
-        """The final output; `TypeError` when it is of another type and that is to be an error."""
-        if raise_if_incorrect_type and not isinstance(self.final_output, cls):
-            raise TypeError(f"the final output is no {cls.__name__}")
-        return self.final_output
-
-    def to_input_list(self) -> list[Any]:
-        """What was given, then what came of it."""
-        given = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else list(self.input or ())
-        return [*given, *(item.to_input_item() for item in self.new_items)]
-
-
-class Item:
-    """An item of a run, as an input item."""
-
-    def __init__(self, item: dict[str, Any]) -> None:
-        self.raw_item = item
-        self.type = item.get("type", "message")
-
-    def to_input_item(self) -> dict[str, Any]:
-        """A copy: files mask what they send on."""
-        return deepcopy(self.raw_item)
-
-
-class Verdict:
-    """A guardrail's result."""
-
-    def __init__(self, *, tripwire_triggered: bool, execution_failed: bool, info: dict[str, Any]) -> None:
-        self.tripwire_triggered = tripwire_triggered
-        self.execution_failed = execution_failed
-        self.original_exception = None
-        self.info = info
-
-
-class Found(dict[str, Any]):
-    """A search's result: its members are attributes too, as those of OpenAI's client are; missing ones are None."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.get(name)
-
-
-def _found(value: Any) -> Any:
-    if isinstance(value, dict):
-        return Found({name: _found(each) for name, each in value.items()})
-    return [_found(each) for each in value] if isinstance(value, list) else value
-
-
 def _output_type(agent: Agent[Any]) -> Any:
     kind = agent.output_type
     if isinstance(kind, AgentOutputSchemaBase):
@@ -362,11 +320,3 @@ def _output_type(agent: Agent[Any]) -> Any:
 
 def _written(output: Any) -> str:
     return output if isinstance(output, str) else TypeAdapter(type(output)).dump_json(output).decode()
-
-
-def _verdict(result: Any) -> dict[str, Any]:
-    return {
-        "tripwire_triggered": bool(result.tripwire_triggered),
-        "execution_failed": bool(getattr(result, "execution_failed", False)),
-        "info": plain(result.info or {}),
-    }
