@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from chatdock.cli import app
 from chatdock.workflows.agent_builder.sidecar import read_sidecar, sidecar_path

@@ -96,9 +96,9 @@ def test_an_export_is_one_workflow(tmp_path: Path) -> None:
 
 LOOPS = {
     "Runner.run_sync(painter, 'x')": True,
-    "import asyncio\nasyncio.run(run_workflow(WorkflowInput(input_as_text='x')))": True,
+    "import asyncio\nasyncio.run(run_workflow(None))": True,
     "import asyncio\nasyncio.get_event_loop().run_until_complete(run_workflow(None))": True,
-    'if __name__ == "__main__":\n  import asyncio\n  asyncio.run(run_workflow(WorkflowInput(input_as_text="x")))': False,
+    'if __name__ == "__main__":\n  import asyncio\n  asyncio.run(run_workflow(None))': False,
 }
 
 

@@ -33,7 +33,7 @@ LINES = {
     "file_search": {48: "pages"},
     "guardrail_output": {19: "every guardrail"},
     "input": {114: "function `input`"},
-    "keys": {line: "no name of a field" for line in (5, 6, 10, 11, 12, 13)},
+    "keys": dict.fromkeys((5, 6, 10, 11, 12, 13), "no name of a field"),
     "nullable": {6: "commas", 10: "commas"},
     "quotes": {} if NEWER else {54: "quotes"},
     "temperature": {8: "a path"},
@@ -240,7 +240,7 @@ def others() -> list[str]:
     found = [shutil.which(f"python3.{minor}") for minor in (11, 12, 13, 14)]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found += [str(path) for path in sorted(pyenv.glob("3.1[1-9]*/bin/python"))]
-    versions = {}
+    versions: dict[str, str] = {}
     for python in filter(None, found):
         asked = subprocess.run(
             [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True

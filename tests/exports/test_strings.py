@@ -12,7 +12,7 @@ from chatdock.workflows.agent_builder.quotes import requoted
 from chatdock.workflows.agent_builder.repairs import repair
 from chatdock.workflows.agent_builder.strings import lex
 
-NAMES = {
+NAMES: dict[str, dict[str, object]] = {
     "workflow": {"text": "Ahoy", "it": "1"},
     "state": {"text": 2.5, "it": "x'y"},
     "other_result": {"text": "{}", "it": 7},
