@@ -24,6 +24,7 @@ from chatdock.settings import Settings
 from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
 from tests.harness.client import Backend
+from tests.harness.openai_client import close_clients
 
 T = TypeVar("T")
 
@@ -120,6 +121,7 @@ def serving(
     try:
         yield server
     finally:
+        server.call(close_clients)
         server.stop()
 
 

@@ -23,11 +23,11 @@ from agents import (
     input_guardrail,
 )
 from agents.tracing import get_trace_provider
-from openai import AsyncOpenAI
 
 from chatdock import Turn, workflow
 from tests.harness.client import Chat, Json
 from tests.harness.client import Turn as Streamed
+from tests.harness.openai_client import openai_client
 from tests.harness.server import serving
 from tests.tracing.endpoint import Endpoint, scripted_endpoint
 from tests.tracing.records import Records
@@ -44,8 +44,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def chat_model(endpoint: Endpoint) -> Model:
-    client = AsyncOpenAI(base_url=endpoint.url, api_key="none", max_retries=0)
-    return OpenAIChatCompletionsModel("scripted-1", openai_client=client)
+    return OpenAIChatCompletionsModel("scripted-1", openai_client=openai_client(endpoint.url))
 
 
 @function_tool
@@ -142,7 +141,7 @@ def test_a_tool_that_fails_leaves_its_error_in_the_trace(tmp_path: Path, endpoin
 
 
 def test_the_responses_api_is_seen_too(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    model = OpenAIResponsesModel("scripted-1", openai_client=AsyncOpenAI(base_url=endpoint.url, api_key="none"))
+    model = OpenAIResponsesModel("scripted-1", openai_client=openai_client(endpoint.url))
     endpoint.text("Hello.", tokens=(11, 5), cached=3)
     turn = answer(tmp_path, Agent(name="Support", model=model))
     (call,) = [span for span in records.spans(turn.run_id) if span["kind"] == "model"]

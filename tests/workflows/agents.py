@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents import Agent, Model, OpenAIChatCompletionsModel, OpenAIResponsesModel
-from openai import AsyncOpenAI
 
 from chatdock import workflow
 from chatdock.workflows.workflow import Respond
 from tests.harness.client import Chat, Json, Turn
 from tests.harness.model_endpoint import ModelEndpoint, Step, model_endpoint
+from tests.harness.openai_client import openai_client
 from tests.harness.server import ThreadServer, serving
 
 Api = Literal["responses", "chat"]
@@ -36,17 +36,14 @@ def agent_server(
 
     `client` holds options of the model's client, which does not try again by itself unless they say so.
     """
-    connection = AsyncOpenAI(base_url=url, api_key=KEY, **{"max_retries": 0, **(client or {})})
+    connection = openai_client(url, api_key=KEY, **(client or {}))
     kind = OpenAIResponsesModel if api == "responses" else OpenAIChatCompletionsModel
     made = workflow("wf_test", **options)(make(kind("scripted", connection)))
     made.titler(lambda turn: None)
     if on_action is not None:
         made.action(on_action)
     with serving(folder, [made]) as server:
-        try:
-            yield server
-        finally:
-            server.call(connection.close)
+        yield server
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from agents import Agent, Model, OpenAIResponsesModel
-from openai import AsyncOpenAI
 
 from tests.harness.client import message
 from tests.harness.model_endpoint import Say, Step, model_endpoint
+from tests.harness.openai_client import openai_client
 from tests.workflows.agents import Api, agent_server, scripted
 
 
@@ -31,8 +31,8 @@ def test_the_second_turn_knows_the_first(tmp_path: Path, api: Api) -> None:
 def test_the_model_that_the_user_chose_is_asked_if_it_is_offered(tmp_path: Path) -> None:
     answers: list[Step] = [[Say("One.")], [Say("Two.")]]
     with model_endpoint(*answers) as endpoint:
-        small = OpenAIResponsesModel("small", AsyncOpenAI(base_url=endpoint.url, api_key="none"))
-        with agent_server(tmp_path, endpoint.url, guide, models={"fast": small}) as server:
+        offered = {"fast": OpenAIResponsesModel("small", openai_client(endpoint.url))}
+        with agent_server(tmp_path, endpoint.url, guide, models=offered) as server:
             chat = server.backend.chat()
             for chosen in ("fast", "dear"):
                 chat.stream("threads.create", input={**message("hi"), "inference_options": {"model": chosen}})

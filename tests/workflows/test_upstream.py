@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from agents import Agent, OpenAIChatCompletionsModel
-from openai import AsyncOpenAI
 
 from chatdock import workflow
 from chatdock.workflows.workflow import Workflow
 from tests.harness.client import Chat
+from tests.harness.openai_client import openai_client
 from tests.harness.server import ThreadServer, eventually, serving
 from tests.harness.upstream import Upstream, upstream
 from tests.runs.wire import Reader, creating
@@ -21,7 +21,7 @@ CLOSED_WITHIN = 2.0
 
 def agent_at(endpoint: Upstream) -> Workflow:
     """An agent that asks this endpoint."""
-    model = OpenAIChatCompletionsModel("slow", AsyncOpenAI(api_key="none", base_url=endpoint.url, max_retries=0))
+    model = OpenAIChatCompletionsModel("slow", openai_client(endpoint.url))
     answering = workflow("wf_test")(Agent(name="Slow", model=model))
     answering.titler(lambda turn: "A title")
     return answering

@@ -96,7 +96,10 @@ export class Scroll {
       this.toEnd();
       this.scrolled();
     } else if (this.#next === "turn") this.#toLastTurn(scroller);
-    else if (this.#follows()) scroller.scrollTop = scroller.scrollHeight;
+    else if (this.#follows()) {
+      cancelAnimationFrame(this.#gliding); // which would pull back to the turn's top what has grown beyond the viewport
+      scroller.scrollTop = scroller.scrollHeight;
+    }
     this.#next = null;
   }
 
