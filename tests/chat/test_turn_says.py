@@ -259,6 +259,8 @@ def test_the_history_comes_in_pages_and_as_input_of_the_responses_api(stage: Sta
     inputs.clear()
     chat.send(thread_id, "two")
     assert pages == [["assistant_message", "user_message"], ["user_message"]]
-    assert [(one["role"], one["content"][0]["text"]) for one in inputs] == [
-        ("user", "one"), ("assistant", "one"), ("user", "two")
-    ]  # fmt: skip
+    assert [(one["role"], one["content"]) for one in inputs] == [
+        ("user", [{"type": "input_text", "text": "one"}]),
+        ("assistant", "one"),
+        ("user", [{"type": "input_text", "text": "two"}]),
+    ]

@@ -84,7 +84,9 @@ class Remembering(AgentServer):
     def script(self) -> list[Any]:
         def answer(call: Any) -> list[Any]:
             seen = [entry for entry in call.input if isinstance(entry, dict)]
-            texts = [part["text"] for entry in seen for part in entry["content"] if isinstance(part, dict)]
+            said = [entry["content"] for entry in seen if entry["role"] != "developer"]
+            parts = [[{"text": content}] if isinstance(content, str) else content for content in said]
+            texts = [part["text"] for each in parts for part in each]
             hidden = [entry["content"] for entry in seen if entry["role"] == "developer"]
             return [assistant_message(" | ".join([*texts, *hidden]), item_id=f"msg_{len(call.input):08x}")]
 

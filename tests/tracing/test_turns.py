@@ -253,7 +253,8 @@ def test_traces_that_cannot_be_stored_fail_no_turn_and_are_logged_once(tmp_path:
 
     with structlog.testing.capture_logs() as logged, serving(tmp_path, [workflow("wf_test")(work)]) as server:
         connection = sqlite3.connect(tmp_path / "chatdock.db")
-        connection.execute("DROP TABLE span")
+        for table in ("span", "trace"):
+            connection.execute(f"DROP TABLE {table}")
         connection.commit()
         connection.close()
         chat = server.backend.chat()

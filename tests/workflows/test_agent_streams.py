@@ -270,7 +270,7 @@ SCENARIOS = {
     ),
     "refusal": Scenario(([Refuse("I will not say that.")],)),
     "input_guardrail": Scenario(
-        ([Say("Half of it"), Hold(SEEN)],),
+        ([Say("Half", whole=False), Hold(SEEN)],),
         make=guarded(input_guardrails=[no_secrets]),
         begin=begins_and(lambda chat, turn: SEEN.set()),
         options={"refusal": "Not here."},

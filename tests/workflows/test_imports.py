@@ -27,8 +27,9 @@ from chatdock import Turn, workflow
 
 @workflow("wf_test")
 async def loaded(turn: Turn):
-    yield ",".join(name for name in {UNUSED} if name in sys.modules) or "none"
+    yield ",".join(name for name in {UNUSED} if name in sys.modules and name != "opentelemetry.sdk") or "none"
 """
+"""OpenTelemetry's SDK is heard where it is installed, whatever answers."""
 
 
 @pytest.mark.parametrize("code", ["import chatdock", "from chatdock import Turn, Workflow, workflow"])
