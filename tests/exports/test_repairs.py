@@ -118,6 +118,18 @@ def test_a_prompts_braces_reach_the_model_as_they_were_written() -> None:
     )
 
 
+def test_many_braces_that_are_never_closed_are_read_at_once() -> None:
+    text = "".join(f'def f{number}(x):\n  return f"""Open {{ and {{x}}"""\n' for number in range(60))
+    values: dict[str, Any] = {}
+    exec(repair(text)[0], values)
+    assert {values[f"f{number}"]("more") for number in range(60)} == {"Open { and more"}
+
+
+def test_a_lambda_is_no_parameters_types() -> None:
+    text = "pair = (lambda a: str,int)\n"
+    assert repair(text) == (text, [])
+
+
 def test_numbers_and_types_are_what_was_meant() -> None:
     assert bug("temperature").agents["poet"].model_settings.temperature == 0.8
     schema = bug("types").stub_tools["find_rooms"].params_json_schema["properties"]

@@ -45,6 +45,7 @@ _TYPE = r"(?:string|number|integer|boolean|array|object|str|int|float|bool|list|
 _NULLABLE = re.compile(rf"(?<=:)(\s*{_TYPE}(?:,{_TYPE})*,\s*null|\s*{_TYPE}(?:,{_TYPE})+)\b(?=\s*[,)=])")
 _NUMBER_PATH = re.compile(r"""(?<![\w.)\]])\d+(?P<path>\[(?:" *"|' *')\])""")
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|try|except|finally|def|class)\b")
+_DEF = re.compile(r"\s*(?:async\s+)?def\b")
 _CLASS = re.compile(r"^class\s+\w+\((BaseModel)\):", re.MULTILINE)
 _KEY = re.compile(
     r"""
@@ -88,9 +89,8 @@ def repair(text: str) -> tuple[str, list[Repair]]:
         file = lex(text)
     except Unreadable as error:
         line = text.count("\n", 0, error.at) + 1
-        raise CannotRepair(
-            line, "a string that begins here has no end", "close it with the quotes it begins with"
-        ) from None
+        edit = "close it with the quotes that it begins with"
+        raise CannotRepair(line, "a string that begins here has no end", edit) from None
     code = _masked(file)
     edits = [*_unions(code), *_number_paths(text, code), *_empty_blocks(code), *_keys(code)]
     scopes = _scopes(spliced(code, 0, len(code), ((edit.start, edit.end, edit.new) for edit in edits)))
@@ -120,10 +120,13 @@ def _masked(file: Lexed) -> str:
 
 def _unions(code: str) -> Iterator[_Edit]:
     """`a: string,null` among a tool's parameters: to Python, `null` is a parameter of its own."""
-    for found in _NULLABLE.finditer(code):
-        names = [name.strip() for name in found[0].split(",")]
-        union = " | ".join("None" if name == "null" else name for name in names)
-        yield _Edit(*found.span(), f" {union}", "a parameter's types are separated by commas", f"reads {union}")
+    for start, end in _logical_lines(code):
+        if not _DEF.match(code, start):
+            continue
+        for found in _NULLABLE.finditer(code, start, end):
+            names = [name.strip() for name in found[0].split(",")]
+            union = " | ".join("None" if name == "null" else name for name in names)
+            yield _Edit(*found.span(), f" {union}", "a parameter's types are separated by commas", f"reads {union}")
 
 
 def _number_paths(text: str, code: str) -> Iterator[_Edit]:
@@ -205,9 +208,8 @@ def _field_name(key: str) -> str:
     name = re.sub(r"\W", "_", key)
     if keyword.iskeyword(key) or key in {"json", "model_dump", "model_dump_json"}:  # the export calls these
         return f"{name}_"
-    if not name.isidentifier() or (
-        name.startswith("_") and not name.startswith("__")
-    ):  # an underscore makes it private to pydantic
+    private = name.startswith("_") and not name.startswith("__")  # to pydantic
+    if private or not name.isidentifier():
         return f"field_{name.lstrip('_')}"
     return name
 
@@ -231,9 +233,8 @@ def _scopes(code: str) -> _Scopes | None:
             tree = ast.parse(code)
         except SyntaxError as error:
             reason = f"Python cannot read this: {error.msg}"
-            raise CannotRepair(
-                error.lineno or 1, reason, "this is none of the exporter's known bugs, mend it by hand"
-            ) from None
+            edit = "it is none of the exporter's known bugs, so mend it by hand"
+            raise CannotRepair(error.lineno or 1, reason, edit) from None
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
         return None
     inside = [

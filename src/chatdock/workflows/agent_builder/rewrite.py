@@ -37,7 +37,7 @@ def rewrite(tree: ast.Module) -> list[Repair]:
     if function is None:
         return []
     bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    rewriting = _Rewriting(input_is_builtin="input" not in bound)
+    rewriting = _Rewriting(input_is_own="input" not in bound)
     for statement in function.body:
         rewriting.visit(statement)
     if rewriting.reads_previous:
@@ -72,10 +72,10 @@ def searches(node: ast.AST) -> TypeGuard[ast.Call]:
 
 
 class _Rewriting(ast.NodeTransformer):
-    def __init__(self, *, input_is_builtin: bool) -> None:
+    def __init__(self, *, input_is_own: bool) -> None:
         self.repairs: list[Repair] = []
         self.reads_previous = False
-        self._input_is_builtin = input_is_builtin
+        self._input_is_own = input_is_own
         self._results = 0
         self._assigning = ""
         self._doors = {"state", "history"}
@@ -124,9 +124,7 @@ class _Rewriting(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         self.generic_visit(node)
         match node:
-            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))) if (
-                self._input_is_builtin
-            ):
+            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))) if self._input_is_own:
                 bug = f'input["{key}"] asks Python\'s own function `input`'
                 if not self._results:
                     edit = f'write the variable that is meant, as in agent_result["{key}"]'
