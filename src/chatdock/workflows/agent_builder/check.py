@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from agents import Agent, FunctionTool, HostedMCPTool
 
 from chatdock.workflows.agent_builder import rewrite
-from chatdock.workflows.agent_builder.adapter import ExportAdapter
 from chatdock.workflows.agent_builder.export import Export, load_export
 from chatdock.workflows.agent_builder.mark import is_export
 from chatdock.workflows.agent_builder.secrets import find_secrets
 from chatdock.workflows.agent_builder.source import read_export
 from chatdock.workflows.models import speaks_responses
+from chatdock.workflows.registry import workflow
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def check(path: Path, endpoint: ModelEndpoint | None, settings: Settings) -> Che
         repaired = [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in export.repairs]
         findings = [*repaired, *_stubs(export), *_hosted(export, endpoint, settings), *_secrets(export.tree)]
         findings += sorted(_widgets(export))
-        ExportAdapter(export)
-        assert export.workflow_id
+        workflow(export.workflow_id)(export)  # as `serve` does
     except WorkflowError as error:
         return Checked(findings, export, str(error))
     return Checked(findings, export, None)

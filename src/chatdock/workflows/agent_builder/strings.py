@@ -130,16 +130,9 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._read: dict[int, String | None] = {}
-        """What begins where. A brace that is never closed reads on to the next strings, which are read again then."""
 
     def string(self, at: int) -> String | None:
         """The string that begins here, if one does."""
-        if at not in self._read:
-            self._read[at] = self._string(at)
-        return self._read[at]
-
-    def _string(self, at: int) -> String | None:
         begin = _STRING.match(self.text, at)
         if begin is None:
             return None
