@@ -130,7 +130,8 @@ def _commands() -> Iterator[str]:
             if parameter.param_type_name == "argument":
                 words.append(parameter.name.upper())
             elif parameter.opts[0] != "--database-url":
-                words.append(f"[{parameter.opts[0]} {parameter.name.upper()}]")
+                value = "" if parameter.is_flag else f" {parameter.name.upper()}"
+                words.append(f"[{parameter.opts[0]}{value}]")
         yield _row(_code(" ".join(words)), command.help)
     yield "\nAll but `model pull` take `--database-url`. Each prints its options with `--help`.\n"
 
