@@ -145,7 +145,7 @@ class Turn(TurnEvents):
         if self.stored is not None:
             await self.stored()
         loaded = [] if self.load_items is None else await self.load_items(limit, before)
-        return [item for item in loaded if not _is_kept(item)] if self.hidden_ids else loaded
+        return [item for item in loaded if kept(item) is None] if self.hidden_ids else loaded
 
     async def input_items(
         self, limit: int | None = None, converter: ThreadItemConverter | None = None
@@ -241,5 +241,9 @@ def current_turn() -> Turn:
         raise RuntimeError("current_turn() works while a turn is answered, in what its workflow calls") from None
 
 
-def _is_kept(item: ThreadItem) -> bool:
-    return isinstance(item, HiddenContextItem) and isinstance(item.content, dict) and KEPT in item.content
+def kept(item: ThreadItem) -> dict[str, Any] | None:
+    """What an adapter keeps in this item; None for every other item."""
+    if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
+        found: dict[str, Any] | None = item.content.get(KEPT)
+        return found
+    return None

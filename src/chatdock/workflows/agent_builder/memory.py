@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from chatkit.types import HiddenContextItem
 
 from chatdock.workflows.agent_builder.journal import plain
 from chatdock.workflows.input_items import TurnConverter
-from chatdock.workflows.turn import KEPT
+from chatdock.workflows.turn import KEPT, kept
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -51,12 +50,13 @@ class Memory:
         memory = cls()
         unread: list[ThreadItem] = []
         for item in [] if turn.load_items is None else await turn.load_items(None, None):
-            left = _left(item)
+            found = kept(item)
+            left = None if found is None else found.get("left")
             if left is not None:
                 memory.known = left["history"] if left["anew"] else memory.known + left["history"]
                 memory.saved = left["state"]
                 unread = []
-            elif not _kept(item) and (turn.message is None or item.id != turn.message.id):
+            elif found is None and (turn.message is None or item.id != turn.message.id):
                 unread.append(item)
         memory.known = shortened(memory.known)
         memory.unknown = plain(await TurnConverter().to_agent_input(unread)) if unread else []
@@ -123,15 +123,3 @@ def shortened(history: Items) -> Items:
     newest = history[-HISTORY_ITEMS:]
     begin = next((n for n, item in enumerate(newest) if item.get("role") == "user"), len(newest))
     return newest[begin:]
-
-
-def _kept(item: ThreadItem) -> bool:
-    return isinstance(item, HiddenContextItem) and isinstance(item.content, dict) and KEPT in item.content
-
-
-def _left(item: ThreadItem) -> dict[str, Any] | None:
-    """What a turn left in this item."""
-    if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
-        left: dict[str, Any] | None = item.content.get(KEPT, {}).get("left")
-        return left
-    return None
