@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.wording import readable
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import structlog
 from chatkit.errors import CustomStreamError
 from chatkit.types import CustomTask, ThoughtTask
 
+from chatdock.workflows.wording import MODEL_FAILED, readable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.workflows")
 
-MODEL_FAILED = "The model could not answer. Please try again."
 GROWTH = 16
 """Reasoning is sent whole with every update, so it is sent again only when a sixteenth was added: what goes out stays
 in proportion to what was thought."""
@@ -129,7 +130,7 @@ class _Shown:
     async def start(self, call: str, name: str) -> None:
         if call not in self._working:
             steps = await self._begin("custom")
-            self._working[call] = await steps.add(CustomTask(title=_title(name)))
+            self._working[call] = await steps.add(CustomTask(title=readable(name) or "Tool"))
 
     async def complete(self, call: str) -> None:
         number = self._working.pop(call, None)
@@ -155,9 +156,3 @@ class _Shown:
         if self._open is None:
             self._open = await self._turn.steps(kind="reasoning" if kind == "reasoning" else "custom").begin()
         return self._open
-
-
-def _title(tool: str) -> str:
-    """`order_status` is shown as "Order status"."""
-    words = tool.replace("_", " ").replace("-", " ").split()
-    return " ".join(words).capitalize() if words else "Tool"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chatdock.workflows.agent_builder.journal import plain
-from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
     from chatdock.workflows.agent_builder.runner import Walk

@@ -21,8 +21,8 @@ from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
 from chatdock.workflows.agents_sdk.answer import Answer
 from chatdock.workflows.agents_sdk.pause import Pause
-from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
+from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -27,9 +27,9 @@ from chatdock.workflows.agents_sdk.context import agent_context, connect
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
-from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
+from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from chatdock.workflows.agents_sdk.tasks import readable
+from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
     from chatkit.types import ThreadItemReplacedEvent, WidgetItem

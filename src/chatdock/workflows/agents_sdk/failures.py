@@ -13,13 +13,14 @@ from agents.exceptions import AgentsException, MaxTurnsExceeded, ModelTimeoutErr
 from chatkit.errors import BaseStreamError, CustomStreamError
 
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.wording import MODEL_FAILED
 
 if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
 log = structlog.get_logger("chatdock.workflows")
 
-FAILED = "The model could not answer. Please try again."
+FAILED = MODEL_FAILED
 BUSY = "The model is busy. Please try again in a moment."
 SLOW = "The model took too long to answer. Please try again."
 UNREACHABLE = "The model could not be reached. Please try again in a moment."

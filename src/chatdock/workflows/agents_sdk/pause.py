@@ -18,8 +18,8 @@ from chatkit.types import ClientToolCallItem, HiddenContextItem, ThreadItemDoneE
 
 from chatdock.workflows.agents_sdk.approval import approval_card, settled
 from chatdock.workflows.agents_sdk.client_tools import is_client_tool
-from chatdock.workflows.agents_sdk.tasks import readable
 from chatdock.workflows.turn import KEPT
+from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

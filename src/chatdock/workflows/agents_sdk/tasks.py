@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from chatkit.types import CustomTask, FileSource, FileTask, SearchTask, Task, URLSource
+
+from chatdock.workflows.wording import readable
 
 HOSTED = {"web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"}
 """Calls that the model's provider executes: they begin and end in the model's own stream."""
@@ -18,17 +19,6 @@ _NAMES = {
     "local_shell_call": "Shell",
     "apply_patch_call": "Apply patch",
 }
-_WORDS = re.compile(r"[^\W_]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-def readable(name: str) -> str:
-    """A tool's name as words: `get_weather` and `getWeather` are "Get weather"."""
-    words = " ".join(_WORDS.findall(_CAMEL.sub(" ", name)))
-    if not words:
-        return name
-    lowered = " ".join(word if word.isupper() else word.lower() for word in words.split())
-    return lowered[0].upper() + lowered[1:]
 
 
 def local_task(call: Any) -> CustomTask:
