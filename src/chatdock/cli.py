@@ -205,8 +205,8 @@ def keys_revoke(
     key_id: Annotated[str, typer.Argument(help="As `chatdock keys list` shows it.")], database_url: DatabaseUrl = None
 ) -> None:
     """End a key; requests with it are refused within a second."""
-    from chatdock.runs.work import micros_now
     from chatdock.storage import keys
+    from chatdock.storage.times import micros_now
 
     if not _with_database(
         database_url, lambda database: database.write(lambda tx: keys.revoke(tx, key_id, micros_now()))

@@ -50,6 +50,10 @@ async def sync_nonsense(turn: Turn) -> Any:
     return "a string"
 
 
+async def remembers(turn: Turn) -> Script:
+    yield ", ".join(item.content[0].text for item in await turn.history() if item.type == "user_message")
+
+
 def shown(stage: Stage, **part: Any) -> tuple[Chat, str, str]:
     """A user who sees a widget: client, thread and widget."""
     chat = stage.chat(shows, part=part)
@@ -66,6 +70,13 @@ def test_a_streaming_action_knows_its_sender_and_its_payload(stage: Stage, paylo
     assert turn.text == f"go {payload} from {item_id}; None"
     assert turn.types[0] == "stream_options"
     assert chat.items(thread_id)[-1]["content"][0]["text"] == turn.text
+
+
+def test_an_action_on_an_old_widget_knows_what_was_said_since(stage: Stage) -> None:
+    chat, thread_id, item_id = shown(stage, action=remembers)
+    chat.send(thread_id, "and then")
+    turn = Streamed(chat.stream("threads.custom_action", thread_id=thread_id, item_id=item_id, action=GO))
+    assert turn.text == "hello, and then"
 
 
 def test_an_action_may_come_from_no_item_and_without_a_payload(stage: Stage) -> None:

@@ -24,6 +24,7 @@ class Stage:
         self._closed: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.begun: list[str] = []
         self.histories: dict[str, list[str]] = {}
+        self.newest: dict[str, list[str]] = {}
         self.workflow = workflow("wf_test")(self._play)
 
     def say(self, text: str, *lines: Emitted | Exception) -> None:
@@ -46,6 +47,7 @@ class Stage:
         self.begun.append(turn.text)
         self._closed[turn.text].clear()
         self.histories[turn.text] = [text_of(item) for item in await turn.history()]
+        self.newest[turn.text] = [text_of(item) for item in await turn.history(1)]
         script = self._scripts[turn.text]
         try:
             while True:

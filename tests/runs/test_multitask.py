@@ -131,6 +131,7 @@ def test_a_turn_does_not_see_messages_that_wait_for_their_own(queueing: ThreadSe
     seen_by_b = [f"{text} a", "partial answer a", f"{text} b"]
     assert stage.histories[f"{text} b"] == seen_by_b
     assert stage.histories[f"{text} c"] == [*seen_by_b, "answer b", f"{text} c"]
+    assert stage.newest[f"{text} b"] == [f"{text} b"], "what waits does not count against the limit"
 
 
 def test_cancelling_a_thread_ends_what_is_queued_too(queueing: ThreadServer, stage: Stage, text: str) -> None:

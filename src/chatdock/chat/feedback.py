@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatdock.chat.threads import find, find_item
-from chatdock.runs.work import micros_now
 from chatdock.storage import feedback
+from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from chatdock.chat.turns import Caller

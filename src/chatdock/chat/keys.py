@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from chatdock.errors import Unauthorized
 from chatdock.protocol import ids
-from chatdock.runs.work import micros_now
 from chatdock.storage import keys
+from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,9 +15,9 @@ import orjson
 
 from chatdock.errors import InvalidRequest, NotFound, Unauthorized
 from chatdock.protocol import ids, rest
-from chatdock.runs.work import micros_now
 from chatdock.storage import idempotency, sessions
 from chatdock.storage.threads import Scope
+from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from chatdock.settings import Settings

@@ -23,9 +23,10 @@ from chatdock.protocol import operations as ops
 from chatdock.protocol.frames import ITEM
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change
-from chatdock.runs.work import Kind, Work, make_turn, micros_now
+from chatdock.runs.work import Kind, Work, make_turn
 from chatdock.storage import idempotency, items, runs, threads
 from chatdock.storage.threads import thread_from_row
+from chatdock.storage.times import micros_now, to_micros
 
 if TYPE_CHECKING:
     from chatdock.chat.sessions import Session
@@ -402,7 +403,7 @@ async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Acc
         project_id=session.project_id,
         user_id=session.user_id,
         session_id=session.id,
-        created_at=int(now.timestamp() * 1_000_000),
+        created_at=to_micros(now),
         title=None,
         status="active",
         status_reason=None,

@@ -21,8 +21,9 @@ from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
-from chatdock.runs.work import Work, load_turn, micros_now
+from chatdock.runs.work import Work, load_turn
 from chatdock.storage import idempotency, items, runs, threads, traces
+from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator

@@ -19,8 +19,8 @@ from chatdock.protocol import frames, ids
 from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
-from chatdock.runs.work import micros_now
 from chatdock.storage import items, runs, threads
+from chatdock.storage.times import micros_now
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.workflow import WorkflowError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -59,11 +58,6 @@ class Work:
         return cls(**from_json(data))
 
 
-def micros_now() -> int:
-    """The time to store, in microseconds since 1970."""
-    return int(datetime.now(UTC).timestamp() * 1_000_000)
-
-
 async def load_turn(database: Database, work: Work, thread_id: str, session_id: str) -> Turn | None:
     """The turn of a stored run; None when its thread is gone."""
 
@@ -113,19 +107,15 @@ def make_turn(
             place = None if before is None else await items.by_id(tx, thread_id, before)
             if before is not None and place is None:
                 return ()
-            count = ALL if limit is None else limit
-            return await items.page(tx, thread_id, order="desc", count=count, after=place)
+            not_ours = await _waiting_messages(tx, thread_id)
+            count = ALL if limit is None else limit + len(not_ours)
+            page = await items.page(tx, thread_id, order="desc", count=count, after=place)
+            return [row for row in page if row["id"] not in not_ours][:limit]
 
-        rows = await database.read(load)
-        history = [ITEM.validate_json(row["data"]) for row in reversed(rows)]
-        # Messages that came in meanwhile and wait for their own turn are not this one's to answer.
-        own = next((n for n, entry in enumerate(history) if entry.id == work.item_id), len(history))
-        return [entry for n, entry in enumerate(history) if n <= own or entry.type != "user_message"]
+        return [ITEM.validate_json(row["data"]) for row in reversed(await database.read(load))]
 
     async def waiting() -> set[str]:
-        unfinished = await database.read(lambda tx: runs.unfinished(tx, thread_id))
-        queued = [Work.from_json(run["input"]) for run in unfinished if run["status"] == "queued"]
-        return {other.item_id for other in queued if other.item_id is not None}
+        return await database.read(lambda tx: _waiting_messages(tx, thread_id))
 
     return Turn(
         thread=thread,
@@ -147,3 +137,10 @@ def make_turn(
         waiting=waiting,
         database=database,
     )
+
+
+async def _waiting_messages(tx: Tx, thread_id: str) -> set[str]:
+    """Ids of the messages that came in meanwhile and have a turn of their own, which has not begun."""
+    unfinished = await runs.unfinished(tx, thread_id)
+    queued = [Work.from_json(run["input"]) for run in unfinished if run["status"] == "queued"]
+    return {work.item_id for work in queued if work.kind == "message" and work.item_id is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -13,6 +14,11 @@ def from_micros(micros: int) -> datetime:
     return _START + micros * _MICROSECOND
 
 
-def to_micros(time: datetime) -> int:
+def to_micros(moment: datetime) -> int:
     """The time to store; one without a zone is the machine's."""
-    return (time.astimezone(UTC) - _START) // _MICROSECOND
+    return (moment.astimezone(UTC) - _START) // _MICROSECOND
+
+
+def micros_now() -> int:
+    """Now, to store."""
+    return time.time_ns() // 1_000

@@ -18,7 +18,7 @@ from chatdock.protocol import frames, ids
 from chatdock.storage import attachments, items, threads
 from chatdock.storage.connect import open_database
 from chatdock.storage.threads import Scope, thread_from_row
-from chatdock.storage.times import to_micros
+from chatdock.storage.times import micros_now, to_micros
 
 if TYPE_CHECKING:
     from typing import Self
@@ -198,7 +198,7 @@ class SQLStore(Store[TContext]):
         data = attachment.model_dump_json(exclude={"upload_descriptor"})
         descriptor = attachment.upload_descriptor
         upload = None if descriptor is None else descriptor.model_dump_json()
-        thread_id, now = attachment.thread_id, to_micros(datetime.now(UTC))
+        thread_id, now = attachment.thread_id, micros_now()
 
         async def save(tx: Tx, scope: Scope) -> None:
             if not await attachments.save(

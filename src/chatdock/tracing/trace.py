@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict, Unpack
 
+from chatdock.storage.times import micros_now
 from chatdock.storage.traces import trace_id
 from chatdock.tracing import attributes as words
 
@@ -26,11 +26,6 @@ MAX_CONTENT_OF_TURN = 1_048_576
 
 _TRACE: ContextVar[Trace | None] = ContextVar("chatdock_trace", default=None)
 _SPAN: ContextVar[Span | None] = ContextVar("chatdock_span", default=None)
-
-
-def now() -> int:
-    """Microseconds since 1970."""
-    return time.time_ns() // 1_000
 
 
 def current() -> Trace | None:
@@ -81,7 +76,7 @@ class Span:
     def end(self, *, at: int | None = None) -> None:
         """It is over, now or at a time; the first end counts."""
         if self.ended_at is None:
-            self.ended_at = max(at or now(), self.started_at + 1)
+            self.ended_at = max(at or micros_now(), self.started_at + 1)
             self.trace.sink.ended(self)
             if self.kind == "model":
                 self.trace.sink.changed(self.trace)
@@ -146,7 +141,7 @@ class Trace:
         self.content = content
         """Whether texts that users, models and tools wrote are kept."""
         self.sink = sink
-        self.started_at = now()
+        self.started_at = micros_now()
         self.first_text_at: int | None = None
         self.ended_at: int | None = None
         self.outcome: str | None = None
@@ -189,7 +184,7 @@ class Trace:
             parent=max(above, key=lambda span: span.order, default=None),
             kind=kind,
             name=words.clip(name, words.MAX_NAME),
-            started_at=at or now(),
+            started_at=at or micros_now(),
             order=next(self._order),
         )
         self.spans.append(span)
@@ -199,7 +194,7 @@ class Trace:
     def said_text(self) -> None:
         """The turn says something; its first text counts."""
         if self.first_text_at is None:
-            self.first_text_at = now()
+            self.first_text_at = micros_now()
             self.sink.changed(self)
 
     def failed(self, error: Exception) -> None:
@@ -209,7 +204,7 @@ class Trace:
     def end(self, outcome: str, stopped: str | None = None) -> None:
         """The turn has ended; `stopped` is why, when its workflow did not end by itself."""
         self.outcome, self.error = outcome, self.error or stopped
-        self.ended_at = max(now(), self.started_at + 1)
+        self.ended_at = max(micros_now(), self.started_at + 1)
         self.sink.ended(self)
 
     def worded(self, error: BaseException) -> str:
