@@ -128,7 +128,8 @@ def _commands() -> Iterator[str]:
         words = [path]
         for parameter in command.params:
             if parameter.param_type_name == "argument":
-                words.append(parameter.name.upper())
+                word = parameter.name.upper()
+                words.append(word if parameter.required else f"[{word}]")
             elif parameter.opts[0] != "--database-url":
                 value = "" if parameter.is_flag else f" {parameter.name.upper()}"
                 words.append(f"[{parameter.opts[0]}{value}]")
@@ -176,7 +177,7 @@ def _row(*cells: str) -> str:
 
 
 def _escaped(cells: Iterable[str]) -> Iterator[str]:
-    return (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
 
 
 def main() -> None:
