@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -39,10 +40,10 @@ app.add_typer(model_app, name="model")
 class _Sources(TyperGroup):
     """`import FILE` is `import file FILE`."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
             args = ["file", *args]
-        return super().resolve_command(ctx, args)
+        return super().parse_args(ctx, args)
 
 
 import_app = typer.Typer(
@@ -302,7 +303,7 @@ def import_openai(
                 )
 
     try:
-        tally = _with_database(database_url, work)
+        tally = _with_database(database_url, work, missing="pretend" if dry_run else "make")
     except HostedError as error:
         _fail(str(error))
     for line in summary.hosted(tally, dry_run=dry_run):
@@ -313,7 +314,9 @@ def import_openai(
 
 @import_app.command("file")
 def import_file(
-    file: Annotated[str, typer.Argument(help="What `chatdock export` wrote, `.gz` or not; `-` is standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="What `chatdock export` wrote, compressed or not; `-` is standard input.")
+    ],
     project: ToProject = "default",
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -337,7 +340,7 @@ def import_file(
         _fail(f"{file} cannot be read: {error.strerror or error}")
     for line in summary.file(tally):
         typer.echo(line)
-    if tally.unusable is not None:
+    if tally.stopped is not None:
         raise typer.Exit(1)
 
 
@@ -370,7 +373,7 @@ def export(
             )
 
     try:
-        writer = _with_database(database_url, work)
+        writer = _with_database(database_url, work, missing="refuse")
     except OSError as error:
         _fail(f"{file} cannot be written: {error.strerror or error}")
     typer.echo(f"Exported: {writer.items:,} items of {writer.threads:,} threads.", err=True)
@@ -408,17 +411,29 @@ def _settings(database_url: str | None) -> Settings:
         _fail(f"{name}: {first['msg']}")
 
 
-def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
+def _with_database(
+    database_url: str | None,
+    work: Callable[[Database], Awaitable[T]],
+    *,
+    missing: Literal["make", "refuse", "pretend"] = "make",
+) -> T:
+    """What `work` makes of the database; one that is `missing` is made, for good or for this call alone, or refused."""
     from chatdock.errors import ApiError
-    from chatdock.storage.connect import open_database
+    from chatdock.storage.connect import is_there, open_database
     from chatdock.storage.database import UnusableDatabase
 
     async def run() -> T:
-        database = await open_database(_settings(database_url).database_url)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
+        url = _settings(database_url).database_url
+        with TemporaryDirectory() as folder:
+            if missing != "make" and not is_there(url):
+                if missing == "refuse":
+                    raise UnusableDatabase(f"there is no database at {url}")
+                url = f"sqlite:///{folder}/chatdock.db"
+            database = await open_database(url)
+            try:
+                return await work(database)
+            finally:
+                await database.close()
 
     try:
         return asyncio.run(run())

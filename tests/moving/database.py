@@ -61,10 +61,18 @@ def content(folder: Path, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
         connection.close()
 
 
-def chatdock(folder: Path, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """The command, on the folder's database."""
+def chatdock(
+    folder: Path, *arguments: str, stdin: bytes | None = None, preexec: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """The command, on the folder's database; `preexec` is called in its process, before it begins."""
     return subprocess.run(
-        command(folder, *arguments), capture_output=True, input=stdin, env=environment(), cwd=folder, timeout=100
+        command(folder, *arguments),
+        capture_output=True,
+        input=stdin,
+        env=environment(),
+        cwd=folder,
+        timeout=100,
+        preexec_fn=preexec,
     )
 
 

@@ -292,8 +292,7 @@ def test_a_dry_run_reads_everything_and_stores_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "stored nothing: 600 items of 5 threads" in told
     assert "5 attachments: name" in told
-    assert not any(content(tmp_path).values())
-    assert content(tmp_path, "imported_thread") == {"imported_thread": []}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_of_one_user(tmp_path: Path) -> None:

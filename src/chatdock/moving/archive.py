@@ -236,7 +236,8 @@ class _Reader:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise Unusable(f"line {self._number}: {where + ': ' if where else ''}{first['msg']}") from error
+            told = f"{where}: {first['msg']}" if where else "it is not as `chatdock export` writes it"
+            raise Unusable(f"line {self._number}: {told}") from error
 
     def _compare(self, told: str, found: str) -> None:
         if told != found:

@@ -60,5 +60,5 @@ def file(tally: file_import.Tally) -> Iterator[str]:
     for outcome, words in _FILE.items():
         if count := tally.threads[outcome]:
             yield f"  {count:,} threads {words}"
-    if tally.unusable is not None:
-        yield f"Not all of the file could be read: {tally.unusable}. What is counted above was whole, and is stored."
+    if tally.stopped is not None:
+        yield f"Stopped: {tally.stopped.removesuffix('.')}. What is counted above was whole, and is stored."

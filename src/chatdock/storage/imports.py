@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from chatdock.storage import items, threads
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import imported_thread
 
@@ -24,6 +25,9 @@ _SAVE = Statement(
         read_at=bindparam("new_read_at"),
         left_out=bindparam("new_left_out"),
     )
+)
+_REMOVE_UNSTORED = Statement(
+    delete(imported_thread).where(imported_thread.c.thread_id == bindparam("thread"), imported_thread.c.stored == 0)
 )
 _PASS_OVER = Statement(
     update(imported_thread)
@@ -68,6 +72,13 @@ async def save(
     }
     if not await tx.run(_SAVE, thread=thread_id, **{f"new_{name}": value for name, value in values.items()}):
         await tx.run(_INSERT, thread_id=thread_id, project_id=project_id, **values)
+
+
+async def remove_unfinished(tx: Tx, thread_id: str) -> None:
+    """Remove what an interrupted import left of a thread that never came to be seen."""
+    if not await threads.exists(tx, thread_id):
+        await items.remove_all(tx, thread_id)
+        await tx.run(_REMOVE_UNSTORED, thread=thread_id)
 
 
 async def pass_over(tx: Tx, project_id: str) -> None:
