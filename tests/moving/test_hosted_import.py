@@ -177,9 +177,9 @@ def test_a_source_that_fails_altogether_stops_the_import(tmp_path: Path, monkeyp
         again = imported(tmp_path, app)
     assert 0 < read < 12
     assert again.complete
-    # What was read before the stop is not asked for again.
-    assert again.threads["read"] >= read
-    assert again.threads["new"] + again.threads["read"] == 30
+    # Of what was read before the stop, only news are asked for.
+    assert again.threads["unchanged"] >= read
+    assert again.threads["new"] + again.threads["unchanged"] == 30
 
 
 def test_threads_that_cannot_be_read_do_not_keep_the_others_from_coming(
@@ -228,15 +228,41 @@ def test_every_form_of_a_reset_is_understood(text: str, seconds: float | None) -
     assert api._duration(text) == seconds
 
 
-def test_a_thread_that_is_not_as_the_api_describes_it_is_counted_and_the_others_come(tmp_path: Path) -> None:
+def test_a_thread_that_is_not_as_the_api_describes_it_is_named_and_the_others_come(tmp_path: Path) -> None:
     with hosted(6, 2) as app:
-        odd: list[Json] = [{"status": None}, {"created_at": 10**15}, {"user": 7}, {"status": {"type": "melted"}}]
+        odd: list[Json] = [{"created_at": 10**15}, {"user": 7}, {"created_at": None}]
         for number, members in enumerate(odd):
             app.threads[thread_of(number)["id"]] |= members
         tally = imported(tmp_path, app)
-    assert tally.malformed == 4
-    assert tally.threads == {"new": 2}
+    assert {thread_id: reason.rpartition(": ")[2] for thread_id, reason in tally.failed.items()} == {
+        thread_of(0)["id"]: "its created_at is no time in Unix seconds",
+        thread_of(1)["id"]: "its user is no text",
+        thread_of(2)["id"]: "its created_at is no time in Unix seconds",
+    }
+    assert tally.threads == {"new": 3}
     assert not tally.complete
+
+
+def test_what_is_not_known_of_a_thread_is_counted_and_the_thread_comes(tmp_path: Path) -> None:
+    with hosted(3, 2) as app:
+        odd: list[Json] = [
+            {"status": {"type": "melted"}, "title": 7},
+            {"metadata": {"a": 1}, "tags": []},
+            {"status": None},
+        ]
+        for number, members in enumerate(odd):
+            app.threads[thread_of(number)["id"]] |= members
+        tally = imported(tmp_path, app)
+        again = imported(tmp_path, app)
+    assert tally.complete
+    assert tally.threads == {"new": 3}
+    assert {kind: count for kind, count in tally.left_out.items() if "thread" in kind} == {
+        "status {'type': 'melted'} of threads, which became 'active'": 1,
+        "status None of threads, which became 'active'": 1,
+        "members 'metadata' of threads": 1,
+    }
+    assert again.left_out == tally.left_out
+    assert {row[5] for row in content(tmp_path)["thread"]} <= {None, "Thread 1", "Thread 2"}
 
 
 @pytest.mark.parametrize("command", [(), ("--dry-run",)])
@@ -293,6 +319,18 @@ def test_a_dry_run_reads_everything_and_stores_nothing(tmp_path: Path) -> None:
     assert "stored nothing: 600 items of 5 threads" in told
     assert "5 attachments: name" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_on_a_database_changes_nothing(tmp_path: Path) -> None:
+    with hosted(3, 5) as app:
+        imported(tmp_path, app)
+        before = content(tmp_path, "thread", "item", "imported_thread")
+        app.count, app.threads = 8, app.threads | {thread_of(9)["id"]: thread_of(9)}
+        app.items[thread_of(1)["id"]] = [item_of(thread_of(1)["id"], number) for number in (0, 1, 9)]
+        tally = imported(tmp_path, app, dry_run=True)
+        assert tally.threads == {"newer": 3, "new": 1}
+        assert tally.items == 2 * 3 + 1 + 8
+        assert content(tmp_path, "thread", "item", "imported_thread") == before
 
 
 def test_threads_of_one_user(tmp_path: Path) -> None:

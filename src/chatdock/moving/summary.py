@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from chatdock.moving import file_import, hosted_import
 
-SHOWN_FAILURES = 20
-
 _HOSTED: dict[hosted_import.Outcome, str] = {
     "new": "new",
     "newer": "had newer items",
@@ -40,14 +38,10 @@ def hosted(tally: hosted_import.Tally, *, dry_run: bool) -> Iterator[str]:
         yield "Could not be carried over:" if dry_run else "Could not be carried over, all imports taken together:"
         for kind, count in tally.left_out.most_common():
             yield f"  {count:,} {kind}"
-    if tally.malformed:
-        yield f"{tally.malformed:,} threads are not as the API describes them and were not imported."
     if tally.failed:
         yield f"{len(tally.failed):,} threads could not be read to their end:"
-        for thread_id, reason in list(tally.failed.items())[:SHOWN_FAILURES]:
+        for thread_id, reason in tally.failed.items():
             yield f"  {thread_id}: {reason}"
-        if len(tally.failed) > SHOWN_FAILURES:
-            yield "  …"
     if tally.stopped is not None:
         yield f"Stopped: {tally.stopped}"
     if not tally.complete and not dry_run:
