@@ -26,7 +26,7 @@ from chatdock.moving.export import export_threads
 from chatdock.moving.file_import import Tally, import_file
 from chatdock.protocol.frames import HIDDEN_TYPES, dump, dump_item
 from chatdock.storage import attachments as attachment_records
-from chatdock.storage import feedback, items, threads
+from chatdock.storage import feedback, imports, items, threads
 from chatdock.storage.database import Database, Tx
 from chatdock.storage.threads import Scope
 from tests.chat.shapes import Script, done, hidden
@@ -36,6 +36,11 @@ from tests.moving.database import chatdock, content, in_database
 
 EVERY = [make for makes in ITEMS.values() for make in makes]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def _counts(kind: str) -> str:
+    return orjson.dumps({kind: 3}).decode()
+
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 objects = st.dictionaries(
@@ -65,6 +70,8 @@ drawn_threads = st.fixed_dictionaries(
         "items": st.lists(st.tuples(st.integers(1, 3), st.sampled_from(EVERY)), max_size=8),
         "feedback": st.booleans(),
         "attachments": st.booleans(),
+        "hosted": st.none()
+        | st.fixed_dictionaries({"last_item_id": st.none() | texts, "left_out": texts.map(_counts)}),
     }
 )
 
@@ -74,6 +81,7 @@ async def put(tx: Tx, number: int, thread: dict[str, Any], project: str = "defau
     columns = dict(thread)
     thread_id = f"cthr_{number}"
     given, verdict, files = columns.pop("items"), columns.pop("feedback"), columns.pop("attachments")
+    hosted = columns.pop("hosted")
     position = 0
     for order, (step, make) in enumerate(given):
         position += step
@@ -82,6 +90,8 @@ async def put(tx: Tx, number: int, thread: dict[str, Any], project: str = "defau
         data = item.model_dump_json() if item.type in HIDDEN_TYPES else dump_item(item).decode()
         await items.add(tx, thread_id, item.id, item.type, data, position=position)
     await threads.add(tx, id=thread_id, project_id=project, next_position=position + 1, **columns)
+    if hosted is not None:
+        await imports.save(tx, thread_id, project, next_position=position, stored=True, read_at=None, **hosted)
     if verdict:
         await feedback.put(
             tx,
@@ -113,6 +123,7 @@ def plain(number: int, count: int = 3) -> dict[str, Any]:
         "items": [(1, EVERY[n % len(EVERY)]) for n in range(count)],
         "feedback": True,
         "attachments": True,
+        "hosted": {"last_item_id": "cti_1", "left_out": "{}"},
     }
 
 
@@ -158,6 +169,7 @@ def test_what_was_exported_and_imported_is_exported_alike(drawn: list[dict[str, 
         assert tally.threads == {"new": len(drawn)}
         assert exported(Path(two)) == first
         before, after = content(Path(one)), content(Path(two))
+        assert content(Path(two), "imported_thread") == content(Path(one), "imported_thread")
         assert after["item"] == before["item"]
         assert after["feedback"] == before["feedback"]
         assert [row[:4] for row in after["attachment"]] == [row[:4] for row in before["attachment"]]
@@ -447,4 +459,4 @@ def test_the_description_of_the_format_is_true(three: bytes) -> None:
     assert archive.__doc__ is not None
     kinds = list(dict.fromkeys(line["type"] for line in lines))
     described = [json.loads(f'"{kind}"') for kind in kinds if f'{{"type":"{kind}"' in archive.__doc__]
-    assert described == kinds == ["header", "thread", "item", "feedback", "attachment", "check", "end"]
+    assert described == kinds == ["header", "thread", "item", "feedback", "attachment", "hosted", "check", "end"]

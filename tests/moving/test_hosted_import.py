@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +115,10 @@ def test_a_thread_that_is_here_from_elsewhere_is_left_alone(tmp_path: Path) -> N
         before = content(tmp_path)
         tally = imported(tmp_path, app, project="second")
         assert tally.threads == {"elsewhere": 2}
-        assert chatdock(tmp_path, "export", "all.jsonl", "--project", "first").returncode == 0
-        (tmp_path / "other").mkdir()
-        assert chatdock(tmp_path / "other", "import", str(tmp_path / "all.jsonl")).returncode == 0
-        assert imported(tmp_path / "other", app).threads == {"other": 2}
+        assert content(tmp_path) == before
+        with closing(sqlite3.connect(tmp_path / "chatdock.db")) as connection, connection:
+            connection.execute("DELETE FROM imported_thread")
+        assert imported(tmp_path, app, project="first").threads == {"other": 2}
     assert content(tmp_path) == before
 
 

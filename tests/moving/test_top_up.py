@@ -11,7 +11,7 @@ import pytest
 
 from chatdock.moving import hosted as api
 from tests.harness.hosted import FakeHosted, Json, hosted, item_of, thread_of
-from tests.moving.database import content, imported
+from tests.moving.database import chatdock, content, imported
 
 THREAD = thread_of(0)["id"]
 USER, ANSWER, CALL = 0, 1, 2
@@ -131,3 +131,20 @@ def test_what_was_read_of_a_thread_that_went_away_is_removed(tmp_path: Path) -> 
         assert imported(tmp_path, app).threads == {"new": 1, "gone": 1}
     assert items_here(tmp_path, gone) == []
     assert [row[0] for row in content(tmp_path, "imported_thread")["imported_thread"]] == [THREAD]
+
+
+def test_a_thread_that_moved_to_another_database_is_continued_from_the_source_there(
+    tmp_path: Path, source: FakeHosted
+) -> None:
+    for folder in ("here", "there", "third"):
+        (tmp_path / folder).mkdir()
+    left_out = imported(tmp_path / "here", source).left_out
+    for one, other in (("here", "there"), ("there", "third")):
+        assert chatdock(tmp_path / one, "export", str(tmp_path / f"{one}.jsonl")).returncode == 0
+        assert chatdock(tmp_path / other, "import", str(tmp_path / f"{one}.jsonl")).returncode == 0
+    assert (tmp_path / "there.jsonl").read_bytes() == (tmp_path / "here.jsonl").read_bytes()
+    source.items[THREAD].append(item_of(THREAD, 7 + ANSWER))
+    tally = imported(tmp_path / "third", source)
+    assert tally.threads == {"newer": 1}
+    assert tally.left_out == left_out
+    assert len(items_here(tmp_path / "third")) == 5

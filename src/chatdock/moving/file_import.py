@@ -14,6 +14,7 @@ from chatdock.moving.archive import (
     AttachmentRecord,
     CheckRecord,
     FeedbackRecord,
+    HostedRecord,
     ItemRecord,
     ThreadRecord,
     Unusable,
@@ -56,6 +57,7 @@ class _Block:
     items: list[ItemRecord] = field(default_factory=list)
     feedback: list[FeedbackRecord] = field(default_factory=list)
     attachments: list[AttachmentRecord] = field(default_factory=list)
+    hosted: HostedRecord | None = None
     earlier: int = 0
     """How many items were handed over in earlier transactions."""
 
@@ -100,6 +102,8 @@ async def import_file(
                     block.feedback.append(record)
                 case AttachmentRecord():
                     block.attachments.append(record)
+                case HostedRecord():
+                    block.hosted = record
                 case ItemRecord():
                     block.items.append(record)
                     if len(block.items) < BATCH:
@@ -189,5 +193,16 @@ async def _finish(tx: Tx, project: str, block: _Block) -> Outcome:
             data=orjson.dumps(file.data).decode(),
             upload=None,
             now=file.created_at,
+        )
+    if block.hosted is not None:
+        await imports.save(
+            tx,
+            thread.id,
+            project,
+            last_item_id=block.hosted.last_item_id,
+            next_position=block.hosted.next_position,
+            stored=True,
+            read_at=None,
+            left_out=orjson.dumps(block.hosted.left_out).decode(),
         )
     return "new"
