@@ -277,6 +277,9 @@ def import_openai(
     project: ToProject = "default",
     user: Annotated[str | None, typer.Option(help="Threads of this user alone.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, store nothing.")] = False,
+    keep_unfinished: Annotated[
+        bool, typer.Option("--keep-unfinished", help="Store what came of threads that cannot be read to their end.")
+    ] = False,
     concurrency: Annotated[int, typer.Option(help="How many threads to read at once.", min=1, max=64)] = 4,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -298,6 +301,7 @@ def import_openai(
                     project=project,
                     user=user,
                     concurrency=concurrency,
+                    keep_unfinished=keep_unfinished,
                     dry_run=dry_run,
                     report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
                 )

@@ -388,6 +388,23 @@ def test_a_thread_cannot_be_seen_before_it_is_whole(tmp_path: Path, monkeypatch:
         assert [e["id"] for e in rest_items(server, thread_id)] == [e["id"] for e in app.items_of(thread_id)]
 
 
+def test_of_a_thread_that_has_no_end_what_came_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MAX_TRIES", 2)
+    thread_id = thread_of(0)["id"]
+    with hosted(1, 250) as app:
+        _fail_at_second_page(app, thread_id)
+        imported(tmp_path, app)
+        tally = imported(tmp_path, app, keep_unfinished=True)
+        assert tally.failed[thread_id].endswith("; what came before is stored")
+        assert len(content(tmp_path)["item"]) == 100
+        assert [row[0] for row in content(tmp_path)["thread"]] == [thread_id]
+        app.on_request = lambda number: None
+        app.failing.clear()
+        assert imported(tmp_path, app).threads == {"newer": 1}
+    with serving(tmp_path, [recall]) as server:
+        assert [e["id"] for e in rest_items(server, thread_id)] == [e["id"] for e in app.items_of(thread_id)]
+
+
 def _fail_at_second_page(app: FakeHosted, thread_id: str) -> None:
     def fail(_number: int) -> None:
         if app.requests[f"threads/{thread_id}/items"] >= 2:

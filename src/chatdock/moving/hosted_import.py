@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from chatdock.moving.hosted import Hosted, Page
-    from chatdock.storage.database import Database, Tx
+    from chatdock.storage.database import Database, Op, Tx
 
 FIRST_POSITION = 1
 LATEST = 253_402_300_800
@@ -74,16 +74,18 @@ async def import_hosted(
     project: str = "default",
     user: str | None = None,
     concurrency: int = 4,
+    keep_unfinished: bool = False,
     dry_run: bool = False,
     report: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
     """Read every thread of the hosted project, or of one user, into `project`; a dry run reads and stores nothing.
 
-    Threads that an interrupted import has read come last. `report` hears of progress. What stops the import is told in
-    the tally; starting it again goes on from there.
+    Threads that an interrupted import has read come last. One that cannot be read to its end is not stored, or with
+    `keep_unfinished` as far as it came. `report` hears of progress. What stops the import is told in the tally;
+    starting it again goes on from there.
     """
     tally = Tally()
-    reader = _Reader(database, hosted, project, dry_run, tally, report)
+    reader = _Reader(database, hosted, project, keep_unfinished, dry_run, tally, report)
 
     async def go_over(read: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(maxsize=concurrency)
@@ -122,6 +124,7 @@ class _Reader:
         database: Database,
         hosted: Hosted,
         project: str,
+        keep_unfinished: bool,
         dry_run: bool,
         tally: Tally,
         report: Callable[[Tally], None],
@@ -129,6 +132,7 @@ class _Reader:
         self._database = database
         self._hosted = hosted
         self._project = project
+        self._keep_unfinished = keep_unfinished
         self._dry_run = dry_run
         self._tally = tally
         self._report = report
@@ -145,7 +149,8 @@ class _Reader:
         try:
             outcome = await self._read(columns, left_out, again)
         except Unreadable as error:
-            self._tally.failed[columns["id"]] = str(error)
+            kept = self._keep_unfinished and not self._dry_run and await self._database.write(self._keep(columns))
+            self._tally.failed[columns["id"]] = f"{error}; what came before is stored" if kept else str(error)
         else:
             self._tally.threads[outcome] += 1
             if outcome == "read":
@@ -287,6 +292,19 @@ class _Reader:
             )
             await self._record(tx, thread_id, reached)
         return "newer" if changed else "unchanged", len(there.keys() - here.keys()), left_out
+
+    def _keep(self, columns: dict[str, Any]) -> Op[bool]:
+        """Let what was read of a thread be seen, if anything was."""
+
+        async def keep(tx: Tx) -> bool:
+            place = await _place(tx, self._project, columns["id"])
+            if not isinstance(place, _Place) or place.stored or place.next_position == FIRST_POSITION:
+                return False
+            await threads.add(tx, project_id=self._project, next_position=place.next_position, **columns)
+            await self._record(tx, columns["id"], replace(place, stored=True))
+            return True
+
+        return keep
 
     async def _forget(self, thread_id: str) -> None:
         """Remove what was read of a thread that was not stored."""
