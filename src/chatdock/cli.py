@@ -276,6 +276,10 @@ def import_openai(
     base_url: Annotated[str, typer.Option(help="Where hosted ChatKit is.")] = "https://api.openai.com/v1",
     project: ToProject = "default",
     user: Annotated[str | None, typer.Option(help="Threads of this user alone.")] = None,
+    previews: Annotated[
+        Path | None,
+        typer.Option("--previews", metavar="FOLDER", help="Then fetch previews of attached images into it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, store nothing.")] = False,
     keep_unfinished: Annotated[
         bool, typer.Option("--keep-unfinished", help="Store what came of threads that cannot be read to their end.")
@@ -287,15 +291,17 @@ def import_openai(
     from chatdock.moving import summary
     from chatdock.moving.hosted import Hosted, HostedError
     from chatdock.moving.hosted_import import Tally, import_hosted
+    from chatdock.moving.previews import Previews, fetch_previews
     from chatdock.moving.progress import progress
+    from chatdock.storage.threads import Scope
 
     if not api_key:
         _fail("hosted ChatKit asks for a key: set OPENAI_API_KEY")
 
-    async def work(database: Database) -> Tally:
+    async def work(database: Database) -> tuple[Tally, Previews | None]:
         async with Hosted(base_url, api_key, connections=concurrency) as hosted:
             with progress("Importing threads") as show:
-                return await import_hosted(
+                tally = await import_hosted(
                     database,
                     hosted,
                     project=project,
@@ -305,14 +311,28 @@ def import_openai(
                     dry_run=dry_run,
                     report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
                 )
+            if previews is None or dry_run or tally.stopped is not None:
+                return tally, None
+            with progress("Fetching previews") as show:
+                return tally, await fetch_previews(
+                    database,
+                    hosted,
+                    previews,
+                    Scope(project, user),
+                    concurrency=concurrency,
+                    report=lambda fetched: show(f"{fetched.kept:,} kept"),
+                )
 
     try:
-        tally = _with_database(database_url, work, missing="pretend" if dry_run else "make")
+        tally, fetched = _with_database(database_url, work, missing="pretend" if dry_run else "make")
     except HostedError as error:
         _fail(str(error))
     for line in summary.hosted(tally, dry_run=dry_run):
         typer.echo(line)
-    if not tally.complete:
+    if previews is not None and fetched is not None:
+        for line in summary.previews(fetched, previews):
+            typer.echo(line)
+    if not tally.complete or (fetched is not None and not fetched.complete):
         raise typer.Exit(1)
 
 

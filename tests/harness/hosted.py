@@ -146,6 +146,9 @@ class FakeHosted:
     on_request: Callable[[int], None] = lambda number: None
     instead: Callable[[str, dict[str, str]], tuple[int, Any] | None] = lambda path, query: None
     """Another answer for a path and its query: status and JSON, or bytes."""
+    files: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """What is behind signed links, by path: status and bytes."""
+    fetched: list[str] = field(default_factory=list)
     escape: tuple[str, str] = ("", "")
     """Text of the answers' JSON, and what stands there instead."""
     _left: int = 0
@@ -166,6 +169,11 @@ class FakeHosted:
         if scope["type"] != "http":
             return
         headers = dict(scope["headers"])
+        if scope["path"].startswith("/files/"):
+            assert b"authorization" not in headers
+            self.fetched.append(scope["path"])
+            await self._send(send, *self.files[scope["path"]])
+            return
         assert headers[b"openai-beta"] == b"chatkit_beta=v1"
         path = scope["path"].removeprefix("/v1/chatkit/")
         number = self.total()

@@ -67,6 +67,16 @@ def test_a_long_last_turn_is_followed_to_its_end(tmp_path: Path, source: FakeHos
     assert [item["id"] for item in items_here(tmp_path)] == [item["id"] for item in long]
 
 
+def test_a_message_that_is_listed_twice_stands_once(tmp_path: Path, source: FakeHosted) -> None:
+    imported(tmp_path, source)
+    source.items[THREAD] += [source.items[THREAD][1], item_of(THREAD, 7 + ANSWER)]
+    assert imported(tmp_path, source).items == 1
+    assert [item["id"] for item in items_here(tmp_path)] == [
+        item["id"] for number, item in enumerate(source.items[THREAD]) if number != 4
+    ]
+    assert imported(tmp_path, source).threads == {"unchanged": 1}
+
+
 def _refuse_cursors(path: str, query: dict[str, str]) -> tuple[int, Any] | None:
     return (400, {}) if "after" in query and path.endswith("/items") else None
 

@@ -30,6 +30,10 @@ PATIENCE = 600.0
 """How long a request may be put off by rate limits, in seconds."""
 LONGEST_PAUSE = 30.0
 """Between two tries of a failing request, in seconds."""
+MAX_DOWNLOAD = 50_000_000
+"""Of a file, in bytes."""
+MAX_DOWNLOADS = 3
+"""How often a file is tried."""
 MAX_KNOCKS = 3
 """How often the API is asked whether it answers anything, when a request was given up."""
 TIMEOUT = httpx.Timeout(60, connect=15)
@@ -89,6 +93,7 @@ class Hosted:
                 "User-Agent": f"chatdock/{__version__}",
             },
         )
+        self._plain = httpx.AsyncClient(timeout=TIMEOUT, headers={"User-Agent": f"chatdock/{__version__}"})
         self._first_pause = first_pause
         self._not_before = 0.0
 
@@ -97,6 +102,7 @@ class Hosted:
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self._http.aclose()
+        await self._plain.aclose()
 
     async def threads(self, user: str | None) -> AsyncIterator[dict[str, Any]]:
         """Every thread of the key's project, or of one user, once and oldest first: those made meanwhile come last."""
@@ -147,6 +153,25 @@ class Hosted:
                 return False
             raise
         return True
+
+    async def download(self, url: str) -> bytes:
+        """What a signed link leads to, fetched without the key; `Unreadable` says why there is nothing."""
+        reason = ""
+        for failures in range(1, MAX_DOWNLOADS + 1):
+            try:
+                async with asyncio.timeout(DEADLINE), self._plain.stream("GET", url) as response:
+                    if response.status_code == 200:
+                        return await _body(response)
+                    reason = f"HTTP {response.status_code}"
+                    if response.status_code < 500 and response.status_code != 429:
+                        break
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+                reason = "its link is none"
+                break
+            except (TimeoutError, httpx.TransportError, httpx.DecodingError) as error:
+                reason = type(error).__name__
+            await asyncio.sleep(self._backoff(failures))
+        raise Unreadable(reason)
 
     async def _page(self, path: str, after: str | None, **parameters: str | None) -> Page:
         wanted = {"limit": str(PAGE), "order": "asc", "after": after, **parameters}
@@ -241,6 +266,15 @@ class Hosted:
         return f"HTTP {response.status_code}{told}"
 
 
+async def _body(response: httpx.Response) -> bytes:
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > MAX_DOWNLOAD:
+            raise Unreadable(f"it is larger than {MAX_DOWNLOAD // 1_000_000} MB")
+    return bytes(data)
+
+
 def _is_address(text: str) -> bool:
     try:
         url = httpx.URL(text)
@@ -292,3 +326,11 @@ def _duration(text: str) -> float | None:
         if not parts or "".join(map("".join, parts)) != text:
             return None
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of the task that failed first."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from chatdock.errors import ApiError, clip
-from chatdock.moving.hosted import REFUSED, HostedError, Unreadable
+from chatdock.moving.hosted import REFUSED, HostedError, Unreadable, first
 from chatdock.protocol.wire import NoWireForm, WireItem, item_from_rest, unknown
 from chatdock.storage import imports, items, threads
 from chatdock.storage.times import to_micros
@@ -108,7 +108,7 @@ async def import_hosted(
             del tally.threads["read"]
             await go_over(reader.read_postponed)
     except* (HostedError, ApiError) as errors:
-        tally.stopped = str(_first(errors))
+        tally.stopped = str(first(errors))
     if not dry_run:
         if tally.stopped is None:
             await database.write(lambda tx: imports.pass_over(tx, project))
@@ -266,7 +266,8 @@ class _Reader:
         ids = [str(entry.get("id")) for entry in entries]
         read = ids[: ids.index(place.last_item_id) + 1] if place.last_item_id in ids else []
         carried, left_out = _carried(entries, counted={*here, *read})
-        there = {item.id: item for item in carried}
+        # One that stands before the position as well stays there.
+        there = {one.id: one for one in carried if one.id in here or not await items.by_id(tx, thread_id, one.id)}
         if here and next(iter(here)) not in there:
             raise Unreadable("messages that are here are no more at the source; they stay, and nothing newer comes")
         changed = here != {item.id: item.data.decode() for item in there.values()}
@@ -397,7 +398,7 @@ async def _all_left_out(database: Database, project: str) -> Counter[str]:
     after = ""
     while True:
         page = await database.read(
-            lambda tx, after=after: imports.left_out(tx, project, after=after, count=LEFT_OUT_PAGE)  # type: ignore[misc]
+            lambda tx, after=after: imports.page(tx, project, after=after, count=LEFT_OUT_PAGE)  # type: ignore[misc]
         )
         for row in page:
             found.update(orjson.loads(row["left_out"]))
@@ -408,10 +409,3 @@ async def _all_left_out(database: Database, project: str) -> Counter[str]:
 
 def _now() -> int:
     return to_micros(datetime.now(UTC))
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

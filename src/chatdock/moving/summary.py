@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from chatdock.moving import file_import, hosted_import
+    from chatdock.moving.previews import Previews
 
 _HOSTED: dict[hosted_import.Outcome, str] = {
     "new": "new",
@@ -46,6 +48,17 @@ def hosted(tally: hosted_import.Tally, *, dry_run: bool) -> Iterator[str]:
         yield f"Stopped: {tally.stopped}"
     if not tally.complete and not dry_run:
         yield "Start it again: it goes on where it is now."
+
+
+def previews(previews: Previews, folder: Path) -> Iterator[str]:
+    """Lines about the previews of attachments."""
+    yield f"Previews: {previews.kept:,} kept in {folder}."
+    for reason, count in previews.missing.most_common():
+        yield f"  {count:,} attachments without one: {reason}"
+    for thread_id, reason in previews.failed.items():
+        yield f"  {thread_id} could not be read: {reason}"
+    if previews.stopped is not None:
+        yield f"Stopped: {previews.stopped}"
 
 
 def file(tally: file_import.Tally) -> Iterator[str]:

@@ -16,7 +16,7 @@ from chatdock.protocol.frames import ITEM, loads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-UNFETCHED = "attachments: name, MIME type and id are kept, the file and its preview are not"
+UNFETCHED = "attachments: name, MIME type and id are kept, the file is not"
 
 
 class NoWireForm(Exception):

@@ -34,13 +34,9 @@ _PASS_OVER = Statement(
     .where(imported_thread.c.project_id == bindparam("project"), imported_thread.c.read_at.is_not(None))
     .values(read_at=None)
 )
-_LEFT_OUT = Statement(
-    select(imported_thread.c.thread_id, imported_thread.c.left_out)
-    .where(
-        imported_thread.c.project_id == bindparam("project"),
-        imported_thread.c.left_out != "{}",
-        imported_thread.c.thread_id > bindparam("after"),
-    )
+_PAGE = Statement(
+    select(imported_thread)
+    .where(imported_thread.c.project_id == bindparam("project"), imported_thread.c.thread_id > bindparam("after"))
     .order_by(imported_thread.c.thread_id)
     .limit(bindparam("count"))
 )
@@ -86,6 +82,6 @@ async def pass_over(tx: Tx, project_id: str) -> None:
     await tx.run(_PASS_OVER, project=project_id)
 
 
-async def left_out(tx: Tx, project_id: str, *, after: str, count: int) -> Sequence[Row]:
-    """Threads of which something could not be carried over, by id; at most `count` beyond the id `after`."""
-    return await tx.all(_LEFT_OUT, project=project_id, after=after, count=count)
+async def page(tx: Tx, project_id: str, *, after: str, count: int) -> Sequence[Row]:
+    """At most `count` threads that have been met, by id, beyond the id `after`."""
+    return await tx.all(_PAGE, project=project_id, after=after, count=count)
