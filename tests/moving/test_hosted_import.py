@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,64 @@ def test_the_users_go_on_with_their_threads_and_the_import_leaves_those_alone(tm
         row for row in before["item"] if row[0] != thread_of(0)["id"]
     ]
     assert len(after["thread"]) == 2
+
+
+def test_a_server_goes_on_while_an_import_fills_its_database(tmp_path: Path) -> None:
+    mine = thread_of(0)["id"]
+    with hosted(60, 20) as app, serving(tmp_path, [recall]) as server, ThreadPoolExecutor(1) as pool:
+        import_ = pool.submit(imported, tmp_path, app)
+        chat = server.backend.chat("user_0", rate_limits={"max_requests_per_1_minute": 10_000})
+        turns = 0
+        while not import_.done() or not turns:
+            if any(thread["id"] == mine for thread in chat.call("threads.list", limit=100)["data"]):
+                turns += 1
+                assert chat.send(mine, "And now?").text.startswith(f"{18 + 2 * turns + 1} items")
+        assert import_.result().threads == {"new": 60}
+        app.count = 25
+        assert imported(tmp_path, app).threads == {"newer": 59, "continued": 1}
+        assert len(chat.items(mine)) == 20 + 2 * turns
+
+
+def test_a_call_that_waits_is_answered_here(tmp_path: Path) -> None:
+    thread_id = thread_of(0)["id"]
+    with hosted(1, 0) as app:
+        app.items[thread_id] = [
+            item_of(thread_id, 0),
+            {**item_of(thread_id, 2), "status": "in_progress", "output": None},
+        ]
+        imported(tmp_path, app)
+        with serving(tmp_path, [recall]) as server:
+            chat = server.backend.chat("user_0")
+            chat.stream("threads.add_client_tool_output", thread_id=thread_id, result={"found": 2})
+            said = rest_items(server, thread_id)
+            assert said[1]["output"] == '{"found":2}'
+            assert said[2]["type"] == "chatkit.assistant_message"
+        app.items[thread_id] = [item_of(thread_id, 0), item_of(thread_id, 2)]
+        assert imported(tmp_path, app).threads == {"continued": 1}
+
+
+def test_threads_and_items_of_one_second_are_listed_once_each_and_in_their_order(tmp_path: Path) -> None:
+    with hosted(7, 0) as app:
+        for thread in app.threads.values():
+            thread |= {"created_at": 1_760_000_000, "user": "ada", "title": None, "status": {"type": "active"}}
+            # Their ids are not in the order of the items.
+            items = [{**item_of(thread["id"], 7 * n + 1), "created_at": 1_760_000_000} for n in reversed(range(9))]
+            app.items[thread["id"]] = items
+        imported(tmp_path, app)
+    with serving(tmp_path, [recall]) as server:
+        chat = server.backend.chat("ada")
+        asks: list[Callable[..., Json]] = [partial(chat.call, "threads.list"), partial(server.backend.get, "threads")]
+        for ask in asks:
+            found: list[str] = []
+            while len(found) < 20:
+                page = ask(limit=2, order="desc", **({"after": found[-1]} if found else {}))
+                found += [thread["id"] for thread in page["data"]]
+                if not page["has_more"]:
+                    break
+            assert sorted(found) == sorted(app.threads)
+        for thread_id in app.threads:
+            shown = [item["id"] for item in rest_items(server, thread_id)]
+            assert shown == [item["id"] for item in app.items[thread_id]]
 
 
 def test_a_thread_that_is_here_from_elsewhere_is_left_alone(tmp_path: Path) -> None:
