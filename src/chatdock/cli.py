@@ -320,7 +320,7 @@ def import_openai(
                     previews,
                     Scope(project, user),
                     concurrency=concurrency,
-                    report=lambda fetched: show(f"{fetched.kept:,} kept"),
+                    report=lambda fetched: show(f"{fetched.kept:,} kept, {fetched.missing.total():,} not to be had"),
                 )
 
     try:

@@ -63,10 +63,12 @@ def test_previews_are_kept_as_far_as_their_links_hold(tmp_path: Path) -> None:
         ):
             assert f"  1 attachments without one: {reason}" in told
         app.fetched.clear()
-        app.files["/files/late"] = (200, PNG)
+        app.files |= {"/files/late": (200, PNG), "/files/lying": (503, b"")}
         again = chatdock(tmp_path, "import", "openai", "--base-url", app.url, "--previews", str(folder))
+        assert again.returncode == 1
         assert b"Previews: 1 kept" in again.stdout
-        assert sorted(app.fetched) == ["/files/large", "/files/late", "/files/lying"]
+        assert b"cfile_3 could not be read: HTTP 503" in again.stdout
+        assert set(app.fetched) == {"/files/large", "/files/late", "/files/lying"}
         assert app.requests[f"threads/{thread_of(1)['id']}/items"] == 3  # it has no attachments
 
 

@@ -60,6 +60,10 @@ class Unreadable(Exception):
         self.status = status
 
 
+class Unanswered(Unreadable):
+    """The request was given up, and may go through another time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of threads or items, oldest first."""
@@ -155,7 +159,7 @@ class Hosted:
         return True
 
     async def download(self, url: str) -> bytes:
-        """What a signed link leads to, fetched without the key; `Unreadable` says why there is nothing."""
+        """What a signed link leads to, fetched without the key; `Unreadable`, or `Unanswered`, says why it is not."""
         reason = ""
         for failures in range(1, MAX_DOWNLOADS + 1):
             try:
@@ -164,14 +168,13 @@ class Hosted:
                         return await _body(response)
                     reason = f"HTTP {response.status_code}"
                     if response.status_code < 500 and response.status_code != 429:
-                        break
+                        raise Unreadable(reason)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-                reason = "its link is none"
-                break
+                raise Unreadable("its link is none") from None
             except (TimeoutError, httpx.TransportError, httpx.DecodingError) as error:
                 reason = type(error).__name__
             await asyncio.sleep(self._backoff(failures))
-        raise Unreadable(reason)
+        raise Unanswered(reason)
 
     async def _page(self, path: str, after: str | None, **parameters: str | None) -> Page:
         wanted = {"limit": str(PAGE), "order": "asc", "after": after, **parameters}

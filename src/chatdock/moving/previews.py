@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from chatdock.files.pictures import type_of
-from chatdock.moving.hosted import HostedError, Unreadable, first
+from chatdock.moving.hosted import HostedError, Unanswered, Unreadable, first
 from chatdock.storage import imports, items, threads
 from chatdock.storage.threads import Scope
 
@@ -39,15 +39,15 @@ class Previews:
 
     kept: int = 0
     missing: Counter[str] = field(default_factory=Counter)
-    """Attachments that no preview was kept of, by reason."""
+    """Attachments of which there is no preview to keep, by reason."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Threads that could not be read, and why."""
+    """Threads and attachments that could not be read now, and why."""
     stopped: str | None = None
     """Why nothing was fetched from there on."""
 
     @property
     def complete(self) -> bool:
-        """Whether each preview was kept that there is."""
+        """Whether every preview was kept that there is."""
         return not self.failed and self.stopped is None
 
 
@@ -108,6 +108,9 @@ async def _fetch(hosted: Hosted, folder: Path, thread_id: str, wanted: set[str],
                 kind = type_of(data)
                 if kind is None:
                     raise Unreadable("it is no PNG, JPEG, GIF or WebP, whatever it says")
+            except Unanswered as error:
+                previews.failed[attachment_id] = str(error)
+                continue
             except Unreadable as error:
                 previews.missing[str(error)] += 1
                 continue

@@ -55,10 +55,12 @@ def previews(previews: Previews, folder: Path) -> Iterator[str]:
     yield f"Previews: {previews.kept:,} kept in {folder}."
     for reason, count in previews.missing.most_common():
         yield f"  {count:,} attachments without one: {reason}"
-    for thread_id, reason in previews.failed.items():
-        yield f"  {thread_id} could not be read: {reason}"
+    for name, reason in previews.failed.items():
+        yield f"  {name} could not be read: {reason}"
     if previews.stopped is not None:
         yield f"Stopped: {previews.stopped}"
+    if not previews.complete:
+        yield "Start it again: what is kept is not fetched again."
 
 
 def file(tally: file_import.Tally) -> Iterator[str]:
