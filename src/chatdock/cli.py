@@ -299,8 +299,8 @@ def import_openai(
         _fail("hosted ChatKit asks for a key: set OPENAI_API_KEY")
 
     async def work(database: Database) -> tuple[Tally, Previews | None]:
-        async with Hosted(base_url, api_key, connections=concurrency) as hosted:
-            with progress("Importing threads") as show:
+        with progress("Importing threads") as show:
+            async with Hosted(base_url, api_key, connections=concurrency, say=show) as hosted:
                 tally = await import_hosted(
                     database,
                     hosted,
@@ -311,10 +311,11 @@ def import_openai(
                     dry_run=dry_run,
                     report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
                 )
-            if previews is None or dry_run or tally.stopped is not None:
-                return tally, None
-            with progress("Fetching previews") as show:
-                return tally, await fetch_previews(
+        if previews is None or dry_run or tally.stopped is not None:
+            return tally, None
+        with progress("Fetching previews") as show:
+            async with Hosted(base_url, api_key, connections=concurrency, say=show) as hosted:
+                fetched = await fetch_previews(
                     database,
                     hosted,
                     previews,
@@ -322,6 +323,7 @@ def import_openai(
                     concurrency=concurrency,
                     report=lambda fetched: show(f"{fetched.kept:,} kept, {fetched.missing.total():,} not to be had"),
                 )
+        return tally, fetched
 
     try:
         tally, fetched = _with_database(database_url, work, missing="pretend" if dry_run else "make")

@@ -43,7 +43,9 @@ def imported(folder: Path, app: FakeHosted, **options: Any) -> Tally:
 
     async def work(database: Database) -> Tally:
         concurrency = options.setdefault("concurrency", 4)
-        async with Hosted(app.url, options.pop("key", KEY), connections=concurrency, first_pause=0.005) as source:
+        own = {name: options.pop(name) for name in ("say",) if name in options}
+        key = options.pop("key", KEY)
+        async with Hosted(app.url, key, connections=concurrency, first_pause=0.005, **own) as source:
             return await import_hosted(database, source, **options)
 
     return in_database(folder, work)

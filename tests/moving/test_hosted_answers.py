@@ -143,6 +143,14 @@ def test_an_answer_that_trickles_is_asked_for_again(tmp_path: Path, monkeypatch:
     assert tally.threads == {"new": 3}
 
 
+def test_a_long_pause_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "LONG_PAUSE", 0.02)
+    told: list[str] = []
+    with hosted(3, 2, faults=("429",), every=4) as app:
+        assert imported(tmp_path, app, concurrency=1, say=told.append).complete
+    assert told == ["HTTP 429: Slow down.; waiting 0 s"]
+
+
 def test_json_that_is_nested_without_end_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MAX_TRIES", 2)
     with hosted(2, 1) as app:

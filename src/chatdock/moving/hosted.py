@@ -19,7 +19,7 @@ from chatdock.errors import clip
 from chatdock.protocol.frames import loads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
 PAGE = 100
@@ -30,6 +30,8 @@ PATIENCE = 600.0
 """How long a request may be put off by rate limits, in seconds."""
 LONGEST_PAUSE = 30.0
 """Between two tries of a failing request, in seconds."""
+LONG_PAUSE = 3.0
+"""From so many seconds on, a pause is told."""
 MAX_DOWNLOAD = 50_000_000
 """Of a file, in bytes."""
 MAX_DOWNLOADS = 3
@@ -77,10 +79,18 @@ class Hosted:
     """Reads threads and items with an API key. All its requests keep to the pauses that the API asks of one.
 
     `connections` requests at once; `first_pause` is how long the first failure of a request puts it off, in seconds.
-    `HostedError` for a key or an address that cannot be used.
+    `say` hears why a request is put off for long. `HostedError` for a key or an address that cannot be used.
     """
 
-    def __init__(self, base_url: str, api_key: str, *, connections: int, first_pause: float = 0.5) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        connections: int,
+        first_pause: float = 0.5,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         key = api_key.strip()
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise HostedError("The API key holds characters that no key has.")
@@ -99,6 +109,7 @@ class Hosted:
         )
         self._plain = httpx.AsyncClient(timeout=TIMEOUT, headers={"User-Agent": f"chatdock/{__version__}"})
         self._first_pause = first_pause
+        self._say = say
         self._not_before = 0.0
 
     async def __aenter__(self) -> Hosted:
@@ -214,8 +225,11 @@ class Hosted:
             waited = time.monotonic() - began + (wait or 0)
             if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
                 await self._give_up(reason, wait)
+            pause = self._backoff(failures) if wait is None else wait
+            if pause >= LONG_PAUSE:
+                self._say(f"{reason}; waiting {pause:.0f} s")
             if wait is None:
-                await asyncio.sleep(self._backoff(failures))
+                await asyncio.sleep(pause)
             else:
                 self._not_before = max(self._not_before, time.monotonic() + wait)
 
