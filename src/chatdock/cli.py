@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -39,10 +40,10 @@ app.add_typer(model_app, name="model")
 class _Sources(TyperGroup):
     """`import FILE` is `import file FILE`."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
             args = ["file", *args]
-        return super().resolve_command(ctx, args)
+        return super().parse_args(ctx, args)
 
 
 import_app = typer.Typer(
@@ -275,7 +276,14 @@ def import_openai(
     base_url: Annotated[str, typer.Option(help="Where hosted ChatKit is.")] = "https://api.openai.com/v1",
     project: ToProject = "default",
     user: Annotated[str | None, typer.Option(help="Threads of this user alone.")] = None,
+    previews: Annotated[
+        Path | None,
+        typer.Option("--previews", metavar="FOLDER", help="Then fetch previews of attached images into it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, store nothing.")] = False,
+    keep_unfinished: Annotated[
+        bool, typer.Option("--keep-unfinished", help="Store what came of threads that cannot be read to their end.")
+    ] = False,
     concurrency: Annotated[int, typer.Option(help="How many threads to read at once.", min=1, max=64)] = 4,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -283,37 +291,58 @@ def import_openai(
     from chatdock.moving import summary
     from chatdock.moving.hosted import Hosted, HostedError
     from chatdock.moving.hosted_import import Tally, import_hosted
+    from chatdock.moving.previews import Previews, fetch_previews
     from chatdock.moving.progress import progress
+    from chatdock.storage.threads import Scope
 
     if not api_key:
         _fail("hosted ChatKit asks for a key: set OPENAI_API_KEY")
 
-    async def work(database: Database) -> Tally:
-        async with Hosted(base_url, api_key, connections=concurrency) as hosted:
-            with progress("Importing threads") as show:
-                return await import_hosted(
+    async def work(database: Database) -> tuple[Tally, Previews | None]:
+        with progress("Importing threads") as show:
+            async with Hosted(base_url, api_key, connections=concurrency, say=show) as hosted:
+                tally = await import_hosted(
                     database,
                     hosted,
                     project=project,
                     user=user,
                     concurrency=concurrency,
+                    keep_unfinished=keep_unfinished,
                     dry_run=dry_run,
                     report=lambda tally: show(f"{tally.threads.total():,} threads, {tally.items:,} items"),
                 )
+        if previews is None or dry_run or tally.stopped is not None:
+            return tally, None
+        with progress("Fetching previews") as show:
+            async with Hosted(base_url, api_key, connections=concurrency, say=show) as hosted:
+                fetched = await fetch_previews(
+                    database,
+                    hosted,
+                    previews,
+                    Scope(project, user),
+                    concurrency=concurrency,
+                    report=lambda fetched: show(f"{fetched.kept:,} kept, {fetched.missing.total():,} not to be had"),
+                )
+        return tally, fetched
 
     try:
-        tally = _with_database(database_url, work)
+        tally, fetched = _with_database(database_url, work, missing="pretend" if dry_run else "make")
     except HostedError as error:
         _fail(str(error))
     for line in summary.hosted(tally, dry_run=dry_run):
         typer.echo(line)
-    if not tally.complete:
+    if previews is not None and fetched is not None:
+        for line in summary.previews(fetched, previews):
+            typer.echo(line)
+    if not tally.complete or (fetched is not None and not fetched.complete):
         raise typer.Exit(1)
 
 
 @import_app.command("file")
 def import_file(
-    file: Annotated[str, typer.Argument(help="What `chatdock export` wrote, `.gz` or not; `-` is standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="What `chatdock export` wrote, compressed or not; `-` is standard input.")
+    ],
     project: ToProject = "default",
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -337,7 +366,7 @@ def import_file(
         _fail(f"{file} cannot be read: {error.strerror or error}")
     for line in summary.file(tally):
         typer.echo(line)
-    if tally.unusable is not None:
+    if tally.stopped is not None:
         raise typer.Exit(1)
 
 
@@ -370,7 +399,7 @@ def export(
             )
 
     try:
-        writer = _with_database(database_url, work)
+        writer = _with_database(database_url, work, missing="refuse")
     except OSError as error:
         _fail(f"{file} cannot be written: {error.strerror or error}")
     typer.echo(f"Exported: {writer.items:,} items of {writer.threads:,} threads.", err=True)
@@ -408,17 +437,29 @@ def _settings(database_url: str | None) -> Settings:
         _fail(f"{name}: {first['msg']}")
 
 
-def _with_database(database_url: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
+def _with_database(
+    database_url: str | None,
+    work: Callable[[Database], Awaitable[T]],
+    *,
+    missing: Literal["make", "refuse", "pretend"] = "make",
+) -> T:
+    """What `work` makes of the database; one that is `missing` is made, for good or for this call alone, or refused."""
     from chatdock.errors import ApiError
-    from chatdock.storage.connect import open_database
+    from chatdock.storage.connect import is_there, open_database
     from chatdock.storage.database import UnusableDatabase
 
     async def run() -> T:
-        database = await open_database(_settings(database_url).database_url)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
+        url = _settings(database_url).database_url
+        with TemporaryDirectory() as folder:
+            if missing != "make" and not is_there(url):
+                if missing == "refuse":
+                    raise UnusableDatabase(f"there is no database at {url}")
+                url = f"sqlite:///{folder}/chatdock.db"
+            database = await open_database(url)
+            try:
+                return await work(database)
+            finally:
+                await database.close()
 
     try:
         return asyncio.run(run())

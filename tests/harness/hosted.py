@@ -22,7 +22,7 @@ import uvicorn
 from tests.harness.server import DEADLINE, eventually
 
 Json = dict[str, Any]
-Fault = Literal["429", "500", "cut", "drop", "empty"]
+Fault = Literal["429", "500", "cut", "drop", "empty", "trickle"]
 KEY = "sk-hosted-test"
 FIRST = 1_760_000_000
 """When the first thread was made, in Unix seconds."""
@@ -141,7 +141,14 @@ class FakeHosted:
     """By path."""
     refused: int = 0
     url: str = ""
+    first_pages: Counter[str] = field(default_factory=Counter)
+    """Of a thread's items, by path."""
     on_request: Callable[[int], None] = lambda number: None
+    instead: Callable[[str, dict[str, str]], tuple[int, Any] | None] = lambda path, query: None
+    """Another answer for a path and its query: status and JSON, or bytes."""
+    files: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """What is behind signed links, by path: status and bytes."""
+    fetched: list[str] = field(default_factory=list)
     escape: tuple[str, str] = ("", "")
     """Text of the answers' JSON, and what stands there instead."""
     _left: int = 0
@@ -162,6 +169,11 @@ class FakeHosted:
         if scope["type"] != "http":
             return
         headers = dict(scope["headers"])
+        if scope["path"].startswith("/files/"):
+            assert b"authorization" not in headers
+            self.fetched.append(scope["path"])
+            await self._send(send, *self.files[scope["path"]])
+            return
         assert headers[b"openai-beta"] == b"chatkit_beta=v1"
         path = scope["path"].removeprefix("/v1/chatkit/")
         number = self.total()
@@ -196,13 +208,23 @@ class FakeHosted:
         elif fault == "empty":
             await self._send(send, 200, b"")
         else:
-            status, body = self._answer(path, {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()})
+            query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()}
+            self.first_pages[path] += path.endswith("/items") and "after" not in query
+            status, body = self._answer(path, query)
+            if other := self.instead(path, query):
+                status, body = other[0], other[1] if isinstance(other[1], bytes) else orjson.dumps(other[1])
             if self.escape[0]:
                 body = body.replace(self.escape[0].encode(), self.escape[1].encode())
             if fault == "cut":
                 await send({"type": "http.response.start", "status": 200, "headers": [_length(body)]})
                 await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
                 return  # uvicorn hangs up
+            if fault == "trickle":
+                await send({"type": "http.response.start", "status": 200, "headers": [_length(body)]})
+                for byte in body[:100]:
+                    await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+                    await asyncio.sleep(0.01)
+                return
             await self._send(send, status, body, extra)
 
     def _answer(self, path: str, query: dict[str, str]) -> tuple[int, bytes]:

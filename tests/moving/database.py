@@ -43,7 +43,9 @@ def imported(folder: Path, app: FakeHosted, **options: Any) -> Tally:
 
     async def work(database: Database) -> Tally:
         concurrency = options.setdefault("concurrency", 4)
-        async with Hosted(app.url, options.pop("key", KEY), connections=concurrency, first_pause=0.005) as source:
+        own = {name: options.pop(name) for name in ("say",) if name in options}
+        key = options.pop("key", KEY)
+        async with Hosted(app.url, key, connections=concurrency, first_pause=0.005, **own) as source:
             return await import_hosted(database, source, **options)
 
     return in_database(folder, work)
@@ -61,10 +63,18 @@ def content(folder: Path, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
         connection.close()
 
 
-def chatdock(folder: Path, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """The command, on the folder's database."""
+def chatdock(
+    folder: Path, *arguments: str, stdin: bytes | None = None, preexec: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """The command, on the folder's database; `preexec` is called in its process, before it begins."""
     return subprocess.run(
-        command(folder, *arguments), capture_output=True, input=stdin, env=environment(), cwd=folder, timeout=100
+        command(folder, *arguments),
+        capture_output=True,
+        input=stdin,
+        env=environment(),
+        cwd=folder,
+        timeout=100,
+        preexec_fn=preexec,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import json
+import resource
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from chatdock.moving.export import export_threads
 from chatdock.moving.file_import import Tally, import_file
 from chatdock.protocol.frames import HIDDEN_TYPES, dump, dump_item
 from chatdock.storage import attachments as attachment_records
-from chatdock.storage import feedback, items, threads
+from chatdock.storage import feedback, imports, items, threads
 from chatdock.storage.database import Database, Tx
 from chatdock.storage.threads import Scope
 from tests.chat.shapes import Script, done, hidden
@@ -35,6 +36,11 @@ from tests.moving.database import chatdock, content, in_database
 
 EVERY = [make for makes in ITEMS.values() for make in makes]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def _counts(kind: str) -> str:
+    return orjson.dumps({kind: 3}).decode()
+
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 objects = st.dictionaries(
@@ -64,6 +70,8 @@ drawn_threads = st.fixed_dictionaries(
         "items": st.lists(st.tuples(st.integers(1, 3), st.sampled_from(EVERY)), max_size=8),
         "feedback": st.booleans(),
         "attachments": st.booleans(),
+        "hosted": st.none()
+        | st.fixed_dictionaries({"last_item_id": st.none() | texts, "left_out": texts.map(_counts)}),
     }
 )
 
@@ -73,6 +81,7 @@ async def put(tx: Tx, number: int, thread: dict[str, Any], project: str = "defau
     columns = dict(thread)
     thread_id = f"cthr_{number}"
     given, verdict, files = columns.pop("items"), columns.pop("feedback"), columns.pop("attachments")
+    hosted = columns.pop("hosted")
     position = 0
     for order, (step, make) in enumerate(given):
         position += step
@@ -81,6 +90,8 @@ async def put(tx: Tx, number: int, thread: dict[str, Any], project: str = "defau
         data = item.model_dump_json() if item.type in HIDDEN_TYPES else dump_item(item).decode()
         await items.add(tx, thread_id, item.id, item.type, data, position=position)
     await threads.add(tx, id=thread_id, project_id=project, next_position=position + 1, **columns)
+    if hosted is not None:
+        await imports.save(tx, thread_id, project, next_position=position, stored=True, read_at=None, **hosted)
     if verdict:
         await feedback.put(
             tx,
@@ -112,6 +123,7 @@ def plain(number: int, count: int = 3) -> dict[str, Any]:
         "items": [(1, EVERY[n % len(EVERY)]) for n in range(count)],
         "feedback": True,
         "attachments": True,
+        "hosted": {"last_item_id": "cti_1", "left_out": "{}"},
     }
 
 
@@ -153,10 +165,11 @@ def test_what_was_exported_and_imported_is_exported_alike(drawn: list[dict[str, 
         filled(Path(one), drawn)
         first = exported(Path(one))
         tally = imported(Path(two), first)
-        assert tally.unusable is None
+        assert tally.stopped is None
         assert tally.threads == {"new": len(drawn)}
         assert exported(Path(two)) == first
         before, after = content(Path(one)), content(Path(two))
+        assert content(Path(two), "imported_thread") == content(Path(one), "imported_thread")
         assert after["item"] == before["item"]
         assert after["feedback"] == before["feedback"]
         assert [row[:4] for row in after["attachment"]] == [row[:4] for row in before["attachment"]]
@@ -183,13 +196,13 @@ def test_of_a_file_that_was_cut_the_whole_threads_come_and_it_says_so(tmp_path: 
         folder.mkdir()
         cut = three[:end]
         tally = imported(folder, cut)
-        assert tally.unusable is not None
+        assert tally.stopped is not None
         assert tally.threads.total() == whole_threads(cut)
         held = content(folder)
         assert len(held["thread"]) == whole_threads(cut)
         assert {row[0] for row in held["item"]} == {row[0] for row in held["thread"]}
         if end % 3 == 0:
-            assert imported(folder, three).unusable is None
+            assert imported(folder, three).stopped is None
             assert exported(folder) == three
 
 
@@ -209,7 +222,7 @@ def test_a_thread_that_was_changed_is_not_stored_nor_what_follows(
     changed = b"".join(lines[:second]) + b"".join(lines[second:]).replace(*change, 1)
     assert changed != three
     tally = imported(tmp_path / "there", changed)
-    assert "was changed" in str(tally.unusable)
+    assert "was changed" in str(tally.stopped)
     assert [row[0] for row in content(tmp_path / "there")["thread"]] == ["cthr_0"]
 
 
@@ -237,6 +250,10 @@ def drop(kind: bytes) -> Callable[[list[bytes]], list[bytes]]:
             "line 2: thread.new",
         ),
         (lambda lines: [lines[0], lines[1], b'{"type":"item","position":1,"data":{"type":"odd"}}\n'], "line 3: "),
+        (
+            lambda lines: [line.replace(b"\n", b"\r\n") for line in lines],
+            "line 3: it is not as `chatdock export` writes",
+        ),
         (lambda lines: [b"Dear reader,\n", *lines], "not a file that `chatdock export` wrote"),
     ],
 )
@@ -244,13 +261,15 @@ def test_a_file_that_is_not_as_export_writes_it_is_refused_with_the_line(
     tmp_path: Path, three: bytes, change: Callable[[list[bytes]], list[bytes]], told: str
 ) -> None:
     tally = imported(tmp_path / "there", b"".join(change(three.splitlines(keepends=True))))
-    assert told in str(tally.unusable)
+    assert told in str(tally.stopped)
 
 
 def test_a_file_of_a_newer_format_is_refused(tmp_path: Path, three: bytes) -> None:
     newer = three.replace(b'"version":1', b'"version":2', 1)
     tally = imported(tmp_path / "there", newer)
-    assert tally.unusable == "the file has format version 2; this version of Chatdock reads 1"
+    assert (
+        tally.stopped == "the file cannot be read on: the file has format version 2; this version of Chatdock reads 1"
+    )
     assert not any(content(tmp_path / "there").values())
 
 
@@ -351,7 +370,7 @@ def test_a_server_goes_on_with_threads_that_were_moved_to_its_database(tmp_path:
         shown = chat.items(thread_id)
     packed = (tmp_path / "old" / "threads.jsonl.gz").read_bytes()
     lines = gzip.decompress(packed)
-    result = chatdock(tmp_path / "new", "import", "-", stdin=lines)
+    result = chatdock(tmp_path / "new", "import", "--project", "default", "-", stdin=lines)
     assert result.returncode == 0, result.stderr
     assert b"1 threads new" in result.stdout
     with serving(tmp_path / "new", [keeper]) as server:
@@ -360,7 +379,8 @@ def test_a_server_goes_on_with_threads_that_were_moved_to_its_database(tmp_path:
         chat.send(thread_id, "and now?")
         assert chat.items(thread_id)[-1]["content"][0]["text"] == "Turn 2, 2 notes"
         assert len(content(tmp_path / "new")["feedback"]) == 1
-    assert chatdock(tmp_path / "new", "import", str(tmp_path / "old" / "threads.jsonl.gz")).stdout == (
+    # Packed too, whatever its name.
+    assert chatdock(tmp_path / "new", "import", "-", stdin=packed).stdout == (
         b"Imported: 0 items of 0 threads.\n  1 threads left alone: here already\n"
     )
     # A compressed file that was cut.
@@ -368,7 +388,7 @@ def test_a_server_goes_on_with_threads_that_were_moved_to_its_database(tmp_path:
     (tmp_path / "third").mkdir()
     result = chatdock(tmp_path / "third", "import", str(tmp_path / "cut.jsonl.gz"))
     assert result.returncode == 1
-    assert b"Not all of the file could be read" in result.stdout
+    assert b"Stopped: the file cannot be read on" in result.stdout
 
 
 def test_an_export_that_fails_leaves_no_file_of_that_name(tmp_path: Path) -> None:
@@ -383,6 +403,34 @@ def test_an_export_that_fails_leaves_no_file_of_that_name(tmp_path: Path) -> Non
     result = chatdock(tmp_path, "export", "taken")
     assert result.returncode == 1
     assert sorted(path.name for path in tmp_path.iterdir() if "partial" in path.name) == []
+
+
+def test_a_database_that_takes_no_more_is_said_once_and_what_was_stored_stays(tmp_path: Path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+    filled(tmp_path / "here", [plain(number) for number in range(300)])
+    (tmp_path / "all.jsonl").write_bytes(exported(tmp_path / "here"))
+    chatdock(tmp_path / "there", "db", "upgrade")
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (350_000, resource.RLIM_INFINITY))
+
+    done = chatdock(tmp_path / "there", "import", str(tmp_path / "all.jsonl"), preexec=full)
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[-1].startswith("Stopped: The server cannot store anything")
+    assert done.stderr == b""
+    stored = len(content(tmp_path / "there")["thread"])
+    assert 0 < stored < 300
+    assert f"{stored:,} threads new".encode() in done.stdout
+    assert chatdock(tmp_path / "there", "import", str(tmp_path / "all.jsonl")).returncode == 0
+    assert exported(tmp_path / "there") == exported(tmp_path / "here")
+
+
+def test_what_is_not_there_is_not_exported_as_nothing(tmp_path: Path) -> None:
+    done = chatdock(tmp_path, "export")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"chatdock: there is no database at sqlite:///")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_long_thread_is_held_in_memory_a_piece_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,4 +459,4 @@ def test_the_description_of_the_format_is_true(three: bytes) -> None:
     assert archive.__doc__ is not None
     kinds = list(dict.fromkeys(line["type"] for line in lines))
     described = [json.loads(f'"{kind}"') for kind in kinds if f'{{"type":"{kind}"' in archive.__doc__]
-    assert described == kinds == ["header", "thread", "item", "feedback", "attachment", "check", "end"]
+    assert described == kinds == ["header", "thread", "item", "feedback", "attachment", "hosted", "check", "end"]

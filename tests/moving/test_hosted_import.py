@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +111,74 @@ def test_the_users_go_on_with_their_threads_and_the_import_leaves_those_alone(tm
     assert len(after["thread"]) == 2
 
 
+def test_a_server_goes_on_while_an_import_fills_its_database(tmp_path: Path) -> None:
+    mine = thread_of(0)["id"]
+    with hosted(60, 20) as app, serving(tmp_path, [recall]) as server, ThreadPoolExecutor(1) as pool:
+        import_ = pool.submit(imported, tmp_path, app)
+        chat = server.backend.chat("user_0", rate_limits={"max_requests_per_1_minute": 10_000})
+        turns = 0
+        while not import_.done() or not turns:
+            if any(thread["id"] == mine for thread in chat.call("threads.list", limit=100)["data"]):
+                turns += 1
+                assert chat.send(mine, "And now?").text.startswith(f"{18 + 2 * turns + 1} items")
+        assert import_.result().threads == {"new": 60}
+        app.count = 25
+        assert imported(tmp_path, app).threads == {"newer": 59, "continued": 1}
+        assert len(chat.items(mine)) == 20 + 2 * turns
+
+
+def test_a_call_that_waits_is_answered_here(tmp_path: Path) -> None:
+    thread_id = thread_of(0)["id"]
+    with hosted(1, 0) as app:
+        app.items[thread_id] = [
+            item_of(thread_id, 0),
+            {**item_of(thread_id, 2), "status": "in_progress", "output": None},
+        ]
+        imported(tmp_path, app)
+        with serving(tmp_path, [recall]) as server:
+            chat = server.backend.chat("user_0")
+            chat.stream("threads.add_client_tool_output", thread_id=thread_id, result={"found": 2})
+            said = rest_items(server, thread_id)
+            assert said[1]["output"] == '{"found":2}'
+            assert said[2]["type"] == "chatkit.assistant_message"
+        app.items[thread_id] = [item_of(thread_id, 0), item_of(thread_id, 2)]
+        assert imported(tmp_path, app).threads == {"continued": 1}
+
+
+def test_threads_and_items_of_one_second_are_listed_once_each_and_in_their_order(tmp_path: Path) -> None:
+    with hosted(7, 0) as app:
+        for thread in app.threads.values():
+            thread |= {"created_at": 1_760_000_000, "user": "ada", "title": None, "status": {"type": "active"}}
+            # Their ids are not in the order of the items.
+            items = [{**item_of(thread["id"], 7 * n + 1), "created_at": 1_760_000_000} for n in reversed(range(9))]
+            app.items[thread["id"]] = items
+        imported(tmp_path, app)
+    with serving(tmp_path, [recall]) as server:
+        chat = server.backend.chat("ada")
+        asks: list[Callable[..., Json]] = [partial(chat.call, "threads.list"), partial(server.backend.get, "threads")]
+        for ask in asks:
+            found: list[str] = []
+            while len(found) < 20:
+                page = ask(limit=2, order="desc", **({"after": found[-1]} if found else {}))
+                found += [thread["id"] for thread in page["data"]]
+                if not page["has_more"]:
+                    break
+            assert sorted(found) == sorted(app.threads)
+        for thread_id in app.threads:
+            shown = [item["id"] for item in rest_items(server, thread_id)]
+            assert shown == [item["id"] for item in app.items[thread_id]]
+
+
 def test_a_thread_that_is_here_from_elsewhere_is_left_alone(tmp_path: Path) -> None:
     with hosted(2, 5) as app:
         imported(tmp_path, app, project="first")
         before = content(tmp_path)
         tally = imported(tmp_path, app, project="second")
         assert tally.threads == {"elsewhere": 2}
-        assert chatdock(tmp_path, "export", "all.jsonl", "--project", "first").returncode == 0
-        (tmp_path / "other").mkdir()
-        assert chatdock(tmp_path / "other", "import", str(tmp_path / "all.jsonl")).returncode == 0
-        assert imported(tmp_path / "other", app).threads == {"other": 2}
+        assert content(tmp_path) == before
+        with closing(sqlite3.connect(tmp_path / "chatdock.db")) as connection, connection:
+            connection.execute("DELETE FROM imported_thread")
+        assert imported(tmp_path, app, project="first").threads == {"other": 2}
     assert content(tmp_path) == before
 
 
@@ -177,9 +239,9 @@ def test_a_source_that_fails_altogether_stops_the_import(tmp_path: Path, monkeyp
         again = imported(tmp_path, app)
     assert 0 < read < 12
     assert again.complete
-    # What was read before the stop is not asked for again.
-    assert again.threads["read"] >= read
-    assert again.threads["new"] + again.threads["read"] == 30
+    # Of what was read before the stop, only news are asked for.
+    assert again.threads["unchanged"] >= read
+    assert again.threads["new"] + again.threads["unchanged"] == 30
 
 
 def test_threads_that_cannot_be_read_do_not_keep_the_others_from_coming(
@@ -228,15 +290,41 @@ def test_every_form_of_a_reset_is_understood(text: str, seconds: float | None) -
     assert api._duration(text) == seconds
 
 
-def test_a_thread_that_is_not_as_the_api_describes_it_is_counted_and_the_others_come(tmp_path: Path) -> None:
+def test_a_thread_that_is_not_as_the_api_describes_it_is_named_and_the_others_come(tmp_path: Path) -> None:
     with hosted(6, 2) as app:
-        odd: list[Json] = [{"status": None}, {"created_at": 10**15}, {"user": 7}, {"status": {"type": "melted"}}]
+        odd: list[Json] = [{"created_at": 10**15}, {"user": 7}, {"created_at": None}]
         for number, members in enumerate(odd):
             app.threads[thread_of(number)["id"]] |= members
         tally = imported(tmp_path, app)
-    assert tally.malformed == 4
-    assert tally.threads == {"new": 2}
+    assert {thread_id: reason.rpartition(": ")[2] for thread_id, reason in tally.failed.items()} == {
+        thread_of(0)["id"]: "its created_at is no time in Unix seconds",
+        thread_of(1)["id"]: "its user is no text",
+        thread_of(2)["id"]: "its created_at is no time in Unix seconds",
+    }
+    assert tally.threads == {"new": 3}
     assert not tally.complete
+
+
+def test_what_is_not_known_of_a_thread_is_counted_and_the_thread_comes(tmp_path: Path) -> None:
+    with hosted(3, 2) as app:
+        odd: list[Json] = [
+            {"status": {"type": "melted"}, "title": 7},
+            {"metadata": {"a": 1}, "tags": []},
+            {"status": None},
+        ]
+        for number, members in enumerate(odd):
+            app.threads[thread_of(number)["id"]] |= members
+        tally = imported(tmp_path, app)
+        again = imported(tmp_path, app)
+    assert tally.complete
+    assert tally.threads == {"new": 3}
+    assert {kind: count for kind, count in tally.left_out.items() if "thread" in kind} == {
+        "status {'type': 'melted'} of threads, which became 'active'": 1,
+        "status None of threads, which became 'active'": 1,
+        "members 'metadata' of threads": 1,
+    }
+    assert again.left_out == tally.left_out
+    assert {row[5] for row in content(tmp_path)["thread"]} <= {None, "Thread 1", "Thread 2"}
 
 
 @pytest.mark.parametrize("command", [(), ("--dry-run",)])
@@ -292,8 +380,19 @@ def test_a_dry_run_reads_everything_and_stores_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "stored nothing: 600 items of 5 threads" in told
     assert "5 attachments: name" in told
-    assert not any(content(tmp_path).values())
-    assert content(tmp_path, "imported_thread") == {"imported_thread": []}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_on_a_database_changes_nothing(tmp_path: Path) -> None:
+    with hosted(3, 5) as app:
+        imported(tmp_path, app)
+        before = content(tmp_path, "thread", "item", "imported_thread")
+        app.count, app.threads = 8, app.threads | {thread_of(9)["id"]: thread_of(9)}
+        app.items[thread_of(1)["id"]] = [item_of(thread_of(1)["id"], number) for number in (0, 1, 9)]
+        tally = imported(tmp_path, app, dry_run=True)
+        assert tally.threads == {"newer": 3, "new": 1}
+        assert tally.items == 2 * 3 + 1 + 8
+        assert content(tmp_path, "thread", "item", "imported_thread") == before
 
 
 def test_threads_of_one_user(tmp_path: Path) -> None:
@@ -345,6 +444,23 @@ def test_a_thread_cannot_be_seen_before_it_is_whole(tmp_path: Path, monkeypatch:
         pages = app.requests[f"threads/{thread_id}/items"]
         assert imported(tmp_path, app).threads == {"new": 1}
         assert app.requests[f"threads/{thread_id}/items"] - pages == 2  # the first page is not asked for again
+    with serving(tmp_path, [recall]) as server:
+        assert [e["id"] for e in rest_items(server, thread_id)] == [e["id"] for e in app.items_of(thread_id)]
+
+
+def test_of_a_thread_that_has_no_end_what_came_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MAX_TRIES", 2)
+    thread_id = thread_of(0)["id"]
+    with hosted(1, 250) as app:
+        _fail_at_second_page(app, thread_id)
+        imported(tmp_path, app)
+        tally = imported(tmp_path, app, keep_unfinished=True)
+        assert tally.failed[thread_id].endswith("; what came before is stored")
+        assert len(content(tmp_path)["item"]) == 100
+        assert [row[0] for row in content(tmp_path)["thread"]] == [thread_id]
+        app.on_request = lambda number: None
+        app.failing.clear()
+        assert imported(tmp_path, app).threads == {"newer": 1}
     with serving(tmp_path, [recall]) as server:
         assert [e["id"] for e in rest_items(server, thread_id)] == [e["id"] for e in app.items_of(thread_id)]
 

@@ -146,6 +146,7 @@ def test_output_that_is_no_json_stays_text() -> None:
         ({"type": None}, "items of type 'None'"),
         ({"type": "chatkit.widget", "widget": "{"}, "items of type 'chatkit.widget' that are not as the API"),
         ({"type": "chatkit.widget", "widget": "[]"}, "items of type 'chatkit.widget' that are not as the API"),
+        ({"type": "chatkit.widget", "widget": "[" * 5000}, "items of type 'chatkit.widget' that are not as the API"),
         ({"type": "chatkit.task_group", "tasks": [None]}, "items of type 'chatkit.task_group' that are not"),
         ({"type": "chatkit.assistant_message", "content": [], "created_at": 1e30}, "items of type 'chatkit.assistant"),
     ],
@@ -157,13 +158,53 @@ def test_what_has_no_wire_form_says_which_kind_it_is(members: Json, kind: str) -
 
 
 def test_parts_and_citations_of_unknown_types_are_counted_and_the_message_comes() -> None:
-    text = {"type": "output_text", "text": "cited", "annotations": [{"type": "map", "source": {}}]}
-    carried = item_from_rest({**_common("assistant_message"), "content": [text]})
-    assert carried.left_out == {"citations of type 'map'": 1}
+    annotations = [{"type": "map"}, {"type": "url", "source": None}, None]
+    text = {"type": "output_text", "text": "cited", "annotations": annotations}
+    carried = item_from_rest({**_common("assistant_message"), "content": [text, {"type": "refusal", "refusal": "No"}]})
+    assert carried.left_out == {
+        "citations of type 'map'": 1,
+        "citations of type 'url'": 1,
+        "citations that are not as the API describes them": 1,
+        "parts of type 'refusal' in assistants' messages": 1,
+    }
+    assert orjson.loads(carried.data)["content"] == [{**text, "annotations": []}]
     said = [{"type": "input_text", "text": "hi"}, {"type": "input_audio", "data": "AA=="}]
-    carried = item_from_rest({**_common("user_message"), "content": said})
-    assert carried.left_out == {"parts of type 'input_audio' in users' messages": 1}
+    file = {"type": "file", "id": "cfile_1", "name": None, "mime_type": None, "preview_url": None}
+    carried = item_from_rest({**_common("user_message"), "content": said, "attachments": [file]})
+    assert carried.left_out == {
+        "parts of type 'input_audio' in users' messages": 1,
+        "attachments that are not as the API describes them": 1,
+    }
     assert orjson.loads(carried.data)["content"] == said[:1]
+
+
+def test_members_that_are_not_known_are_counted_where_they_say_something() -> None:
+    more = {"voice": {"id": 1}, "rating": 5, "tags": [], "note": None, "object": "chatkit.thread_item"}
+    carried = item_from_rest({**_common("task"), "task_type": "custom", "heading": "Looked", "summary": None, **more})
+    assert carried.left_out == {f"members '{name}' of items of type 'chatkit.task'": 1 for name in ("voice", "rating")}
+
+
+def test_a_call_that_is_neither_in_progress_nor_completed_is_not_executed_again() -> None:
+    call = {"status": "failed", "call_id": "c", "name": "n", "arguments": "{}", "output": None}
+    carried = item_from_rest({**_common("client_tool_call"), **call})
+    assert orjson.loads(carried.data)["status"] == "completed"
+    assert carried.left_out == {"status 'failed' of client tool calls, which became 'completed'": 1}
+
+
+def test_tasks_of_unknown_types_are_shown_as_any_other() -> None:
+    task = {"type": "web_search", "heading": "Searched", "summary": "Two pages"}
+    carried = item_from_rest({**_common("task_group"), "tasks": [task, {**task, "type": "thought"}]})
+    assert carried.left_out == {"type 'web_search' of tasks, which became 'custom'": 1}
+    assert again(carried.data)["tasks"] == [{**task, "type": "custom"}, {**task, "type": "thought"}]
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ud83d\\ud83d"])
+def test_json_in_text_that_holds_half_a_character_comes_mended(half: str) -> None:
+    call = {"status": "completed", "call_id": "c", "name": "n", "arguments": f'{{"a":"{half}"}}', "output": f'"{half}"'}
+    carried = orjson.loads(item_from_rest({**_common("client_tool_call"), **call}).data)
+    assert set(carried["arguments"]["a"]) == set(carried["output"]) == {"\N{REPLACEMENT CHARACTER}"}
+    widget = f'{{"type":"Card","children":[{{"type":"Text","value":"{half}"}}]}}'
+    assert item_from_rest({**_common("widget"), "widget": widget}).type == "widget"
 
 
 def again(data: bytes) -> Json:

@@ -5,6 +5,7 @@
     {"type":"item","position":1,"data":{…}}                   its items, hidden ones too, as they are on the wire
     {"type":"feedback","item":"cti_…",…}
     {"type":"attachment","id":"cfile_…",…}
+    {"type":"hosted","last_item_id":"cti_…",…}                how far it was read, if it came from hosted ChatKit
     {"type":"check","items":1,"sha256":"…"}                   its end
     {"type":"end","threads":1,"items":1,"sha256":"…"}         the file's end
 
@@ -87,6 +88,15 @@ class AttachmentRecord(_Record):
     created_at: int
 
 
+class HostedRecord(_Record):
+    """How far an import has read the thread at hosted ChatKit; the columns of `imported_thread`."""
+
+    type: Literal["hosted"] = "hosted"
+    last_item_id: str | None
+    next_position: int
+    left_out: dict[str, int]
+
+
 class CheckRecord(_Record):
     """The end of a thread."""
 
@@ -104,11 +114,10 @@ class EndRecord(_Record):
     sha256: str
 
 
-Record = ThreadRecord | ItemRecord | FeedbackRecord | AttachmentRecord | CheckRecord
+Record = ThreadRecord | ItemRecord | FeedbackRecord | AttachmentRecord | HostedRecord | CheckRecord
 
-_OTHERS: TypeAdapter[ThreadRecord | FeedbackRecord | AttachmentRecord | CheckRecord | EndRecord] = TypeAdapter(
-    Annotated[ThreadRecord | FeedbackRecord | AttachmentRecord | CheckRecord | EndRecord, Field(discriminator="type")]
-)
+_Other = ThreadRecord | FeedbackRecord | AttachmentRecord | HostedRecord | CheckRecord | EndRecord
+_OTHERS: TypeAdapter[_Other] = TypeAdapter(Annotated[_Other, Field(discriminator="type")])
 
 
 class Writer:
@@ -127,7 +136,7 @@ class Writer:
         self._line(b'{"type":"item","position":%d,"data":%b}' % (position, data.encode()))
         self._of_thread += 1
 
-    def record(self, record: ThreadRecord | FeedbackRecord | AttachmentRecord) -> None:
+    def record(self, record: ThreadRecord | FeedbackRecord | AttachmentRecord | HostedRecord) -> None:
         """A thread, or what belongs to it."""
         self._line(orjson.dumps(record.model_dump()))
 
@@ -236,7 +245,8 @@ class _Reader:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise Unusable(f"line {self._number}: {where + ': ' if where else ''}{first['msg']}") from error
+            told = f"{where}: {first['msg']}" if where else "it is not as `chatdock export` writes it"
+            raise Unusable(f"line {self._number}: {told}") from error
 
     def _compare(self, told: str, found: str) -> None:
         if told != found:

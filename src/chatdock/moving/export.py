@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from chatdock.moving.archive import AttachmentRecord, FeedbackRecord, ThreadRecord, Writer
-from chatdock.storage import attachments, feedback, items, threads
+from chatdock.moving.archive import AttachmentRecord, FeedbackRecord, HostedRecord, ThreadRecord, Writer
+from chatdock.storage import attachments, feedback, imports, items, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +87,15 @@ async def _write(tx: Tx, scope: Scope, thread_id: str, writer: Writer) -> None:
         writer.record(
             AttachmentRecord(
                 id=row["id"], user=row["user_id"], data=orjson.loads(row["data"]), created_at=row["created_at"]
+            )
+        )
+    hosted = await imports.by_id(tx, thread_id)
+    if hosted is not None and hosted["stored"] and hosted["project_id"] == scope.project_id:
+        writer.record(
+            HostedRecord(
+                last_item_id=hosted["last_item_id"],
+                next_position=hosted["next_position"],
+                left_out=orjson.loads(hosted["left_out"]),
             )
         )
     writer.end_thread()

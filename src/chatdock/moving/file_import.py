@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from chatdock.errors import Conflict
+from chatdock.errors import ApiError, Conflict
 from chatdock.moving.archive import (
     AttachmentRecord,
     CheckRecord,
     FeedbackRecord,
+    HostedRecord,
     ItemRecord,
     ThreadRecord,
     Unusable,
     read,
 )
-from chatdock.storage import attachments, feedback, items, threads
+from chatdock.storage import attachments, feedback, imports, items, threads
 from chatdock.storage.threads import Scope
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ class Tally:
     threads: Counter[Outcome] = field(default_factory=Counter)
     items: int = 0
     """Of new threads."""
-    unusable: str | None = None
-    """Why nothing of the file was read from there on."""
+    stopped: str | None = None
+    """Why nothing was read, or stored, from there on."""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class _Block:
     items: list[ItemRecord] = field(default_factory=list)
     feedback: list[FeedbackRecord] = field(default_factory=list)
     attachments: list[AttachmentRecord] = field(default_factory=list)
+    hosted: HostedRecord | None = None
     earlier: int = 0
     """How many items were handed over in earlier transactions."""
 
@@ -68,7 +71,7 @@ async def import_file(
 ) -> Tally:
     """Store the threads of a file in `project`. A thread that is there already is left as it is.
 
-    Of a file that was cut or changed, the threads before that place are stored.
+    Of a file that was cut or changed, the threads before that place are stored. The tally says what stopped the import.
     """
     tally = Tally()
     on_their_way: deque[tuple[asyncio.Future[Outcome], int]] = deque()
@@ -76,7 +79,11 @@ async def import_file(
     async def arrive(most: int) -> None:
         while len(on_their_way) > most:
             future, count = on_their_way.popleft()
-            outcome = await future
+            try:
+                outcome = await future
+            except ApiError as error:
+                tally.stopped = tally.stopped or str(error)
+                continue
             if outcome != "begun":
                 tally.threads[outcome] += 1
                 tally.items += count if outcome == "new" else 0
@@ -95,6 +102,8 @@ async def import_file(
                     block.feedback.append(record)
                 case AttachmentRecord():
                     block.attachments.append(record)
+                case HostedRecord():
+                    block.hosted = record
                 case ItemRecord():
                     block.items.append(record)
                     if len(block.items) < BATCH:
@@ -105,12 +114,15 @@ async def import_file(
                     on_their_way.append((_submit(database, _finish, project, block), record.items))
                     block = None
             await arrive(AHEAD)
+            if tally.stopped is not None:
+                break
     except Unusable as error:
-        tally.unusable = str(error)
+        tally.stopped = f"the file cannot be read on: {error}"
     await arrive(0)
     if block is not None:
         unfinished = block.thread.id
-        await database.write(lambda tx: _forget(tx, unfinished))
+        with suppress(ApiError):  # the next import removes it as well
+            await database.write(lambda tx: imports.remove_unfinished(tx, unfinished))
     return tally
 
 
@@ -128,7 +140,7 @@ async def _put(tx: Tx, _project: str, block: _Block) -> Outcome:
     thread_id = block.thread.id
     if not await threads.exists(tx, thread_id):
         if not block.earlier:
-            await items.remove_all(tx, thread_id)  # of an import that was interrupted
+            await imports.remove_unfinished(tx, thread_id)
         for item in block.items:
             if not await items.add_missing(tx, thread_id, item.id, item.kind, item.data, position=item.position):
                 raise Conflict(f"Another import is storing thread {thread_id}; start again when it has ended.")
@@ -182,9 +194,15 @@ async def _finish(tx: Tx, project: str, block: _Block) -> Outcome:
             upload=None,
             now=file.created_at,
         )
+    if block.hosted is not None:
+        await imports.save(
+            tx,
+            thread.id,
+            project,
+            last_item_id=block.hosted.last_item_id,
+            next_position=block.hosted.next_position,
+            stored=True,
+            read_at=None,
+            left_out=orjson.dumps(block.hosted.left_out).decode(),
+        )
     return "new"
-
-
-async def _forget(tx: Tx, thread_id: str) -> None:
-    if not await threads.exists(tx, thread_id):
-        await items.remove_all(tx, thread_id)

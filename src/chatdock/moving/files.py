@@ -1,31 +1,32 @@
-"""The files that threads come from and go to: compressed when the name says so, `-` for the standard streams."""
+"""The files that threads come from and go to, compressed or not; `-` for the standard streams."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
 STANDARD = "-"
 BUFFER = 1 << 20
+_GZIP = b"\x1f\x8b"
 
 
 @contextmanager
 def reading(name: str) -> Iterator[BinaryIO]:
-    """The file's content; `OSError` when there is none."""
-    if name == STANDARD:
-        yield sys.stdin.buffer
-    elif name.endswith(".gz"):
-        with gzip.open(name, "rb") as unpacked:
-            yield cast("BinaryIO", unpacked)
-    else:
-        with open(name, "rb", buffering=BUFFER) as file:
+    """The file's content, unpacked; `OSError` when there is none."""
+    with nullcontext(sys.stdin.buffer) if name == STANDARD else open(name, "rb", buffering=BUFFER) as file:
+        # What is read stands first: standard input has no name, and any file may have another one.
+        if cast("BufferedReader", file).peek(len(_GZIP)).startswith(_GZIP):
+            with gzip.open(file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        else:
             yield file
 
 

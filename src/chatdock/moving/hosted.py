@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import random
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import httpx
-import orjson
 
 from chatdock import __version__
 from chatdock.errors import clip
-from chatdock.protocol.frames import clean_tree
+from chatdock.protocol.frames import loads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
 PAGE = 100
@@ -32,12 +30,24 @@ PATIENCE = 600.0
 """How long a request may be put off by rate limits, in seconds."""
 LONGEST_PAUSE = 30.0
 """Between two tries of a failing request, in seconds."""
+LONG_PAUSE = 3.0
+"""From so many seconds on, a pause is told."""
+MAX_DOWNLOAD = 50_000_000
+"""Of a file, in bytes."""
+MAX_DOWNLOADS = 3
+"""How often a file is tried."""
 MAX_KNOCKS = 3
 """How often the API is asked whether it answers anything, when a request was given up."""
 TIMEOUT = httpx.Timeout(60, connect=15)
+DEADLINE = 180.0
+"""Within which an answer has to be there, however steadily it trickles, in seconds."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+REFUSED = frozenset({400, 404})
+"""How the API answers for a thread, or a cursor, that is not there any more."""
 
 
 class HostedError(Exception):
@@ -50,6 +60,10 @@ class Unreadable(Exception):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Unanswered(Unreadable):
+    """The request was given up, and may go through another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +79,37 @@ class Hosted:
     """Reads threads and items with an API key. All its requests keep to the pauses that the API asks of one.
 
     `connections` requests at once; `first_pause` is how long the first failure of a request puts it off, in seconds.
-    `HostedError` for a key or an address that cannot be used.
+    `say` hears why a request is put off for long. `HostedError` for a key or an address that cannot be used.
     """
 
-    def __init__(self, base_url: str, api_key: str, *, connections: int, first_pause: float = 0.5) -> None:
-        if not (api_key.isascii() and api_key.isprintable()):
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        connections: int,
+        first_pause: float = 0.5,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        key = api_key.strip()
+        if not (key.isascii() and key.isprintable()) or " " in key:
             raise HostedError("The API key holds characters that no key has.")
-        if not base_url.startswith(("http://", "https://")):
+        if not _is_address(base_url):
             raise HostedError(f"{base_url!r} is not an address; write https://api.openai.com/v1")
+        self._key = key
         self._http = httpx.AsyncClient(
             base_url=base_url,
             timeout=TIMEOUT,
             limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
             headers={
-                "Authorization": f"Bearer {api_key}",
+                "Authorization": f"Bearer {key}",
                 "OpenAI-Beta": "chatkit_beta=v1",
                 "User-Agent": f"chatdock/{__version__}",
             },
         )
+        self._plain = httpx.AsyncClient(timeout=TIMEOUT, headers={"User-Agent": f"chatdock/{__version__}"})
         self._first_pause = first_pause
+        self._say = say
         self._not_before = 0.0
 
     async def __aenter__(self) -> Hosted:
@@ -91,29 +117,47 @@ class Hosted:
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self._http.aclose()
-
-    @property
-    def pause(self) -> float:
-        """Seconds for which the API wants no requests."""
-        return max(0.0, self._not_before - time.monotonic())
+        await self._plain.aclose()
 
     async def threads(self, user: str | None) -> AsyncIterator[dict[str, Any]]:
-        """Every thread of the key's project, or of one user, oldest first: those that are made meanwhile come last."""
-        after = None
+        """Every thread of the key's project, or of one user, once and oldest first: those made meanwhile come last."""
+        previous: dict[str, str | None] = {}  # of each thread that was listed
+        newest: str | None = None
+        after: str | None = None
+        passed = {after}
         while True:
             try:
                 page = await self._page("chatkit/threads", after, user=user)
             except Unreadable as error:
-                raise HostedError(f"The threads cannot be listed: {error}") from error
+                if after is None or error.status not in REFUSED:
+                    raise HostedError(f"The threads cannot be listed: {error}") from error
+                after = previous.get(after)  # the thread was deleted meanwhile, and is no place to go on from
+                continue
             for thread in page.data:
-                yield thread
+                thread_id = str(thread.get("id"))
+                if thread_id not in previous:
+                    previous[thread_id] = newest
+                    newest = thread_id
+                    yield thread
             if not page.has_more:
                 return
             after = page.last_id
+            if after in passed:
+                raise HostedError("The threads cannot be listed: the list goes round in circles.")
+            passed.add(after)
 
-    async def items(self, thread_id: str, after: str | None) -> Page:
-        """The next page of a thread's items beyond the one with the id `after`."""
-        return await self._page(f"chatkit/threads/{quote(thread_id, safe='')}/items", after)
+    async def items(self, thread_id: str, after: str | None) -> AsyncIterator[Page]:
+        """The pages of a thread's items beyond the one with the id `after`."""
+        passed = {after}
+        while True:
+            page = await self._page(f"chatkit/threads/{quote(thread_id, safe='')}/items", after)
+            yield page
+            if not page.has_more:
+                return
+            after = page.last_id
+            if after in passed:
+                raise Unreadable("the list of its items goes round in circles")
+            passed.add(after)
 
     async def has(self, thread_id: str) -> bool:
         """Whether the thread is still there."""
@@ -125,45 +169,83 @@ class Hosted:
             raise
         return True
 
+    async def download(self, url: str) -> bytes:
+        """What a signed link leads to, fetched without the key; `Unreadable`, or `Unanswered`, says why it is not."""
+        reason = ""
+        for failures in range(1, MAX_DOWNLOADS + 1):
+            try:
+                async with asyncio.timeout(DEADLINE), self._plain.stream("GET", url) as response:
+                    if response.status_code == 200:
+                        return await _body(response)
+                    reason = f"HTTP {response.status_code}"
+                    if response.status_code < 500 and response.status_code != 429:
+                        raise Unreadable(reason)
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+                raise Unreadable("its link is none") from None
+            except (TimeoutError, httpx.TransportError, httpx.DecodingError) as error:
+                reason = type(error).__name__
+            await asyncio.sleep(self._backoff(failures))
+        raise Unanswered(reason)
+
     async def _page(self, path: str, after: str | None, **parameters: str | None) -> Page:
         wanted = {"limit": str(PAGE), "order": "asc", "after": after, **parameters}
         body = await self._get(path, {name: value for name, value in wanted.items() if value is not None})
-        data = body.get("data")
-        if not isinstance(data, list) or not all(isinstance(e, dict) and isinstance(e.get("id"), str) for e in data):
+        if not isinstance(body.get("data"), list):
             raise Unreadable("the answer is not a list as the API describes it")
-        last = data[-1]["id"] if data else after
-        if body.get("has_more") and last == after:
-            raise Unreadable("the list does not go on beyond its own cursor")
-        return Page(data, last, bool(body.get("has_more")))
+        data = [entry if isinstance(entry, dict) else {} for entry in body["data"]]
+        ids = [body.get("last_id"), *(entry.get("id") for entry in data)]
+        last = next((one for one in reversed(ids) if isinstance(one, str)), after)
+        more = bool(body.get("has_more"))
+        if more and last == after:
+            if data:
+                raise Unreadable("the list does not go on beyond its own cursor")
+            more = False  # whatever it says, this is its end: there is nothing to ask for
+        return Page(data, last, more)
 
     async def _get(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
         failures, began = 0, time.monotonic()
         while True:
-            while pause := self.pause:
+            while pause := self._pause():
                 await asyncio.sleep(pause * random.uniform(1, 1.1))  # noqa: S311 - so that not all come at once
-            try:
-                response = await self._http.get(path, params=parameters)
-            except (httpx.TransportError, httpx.DecodingError) as error:
+            response = await self._send(path, parameters)
+            if isinstance(response, str):
                 failures += 1
-                reason, wait = f"{type(error).__name__} {error}".strip(), None
+                reason, wait = response, None
             else:
                 self._heed(response)
                 if response.status_code == 200 and (body := _json(response)) is not None:
                     return body
-                reason, wait = _reason(response), _retry_after(response)
+                reason, wait = self._reason(response), _retry_after(response)
                 if not _passing(response):
-                    self._refuse(response, reason)
+                    await self._refuse(response, reason)
                 if response.status_code == 429:
-                    wait = wait or self.pause or self._backoff(3)
+                    wait = wait or self._pause() or self._backoff(3)
                 else:
                     failures += 1
             waited = time.monotonic() - began + (wait or 0)
             if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
                 await self._give_up(reason, wait)
+            pause = self._backoff(failures) if wait is None else wait
+            if pause >= LONG_PAUSE:
+                self._say(f"{reason}; waiting {pause:.0f} s")
             if wait is None:
-                await asyncio.sleep(self._backoff(failures))
+                await asyncio.sleep(pause)
             else:
                 self._not_before = max(self._not_before, time.monotonic() + wait)
+
+    async def _send(self, path: str, parameters: dict[str, str]) -> httpx.Response | str:
+        """The answer, or why there is none."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._http.get(path, params=parameters)
+        except TimeoutError:
+            return f"no whole answer came within {DEADLINE:g} s"
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            return f"{type(error).__name__} {error}".strip()
+
+    def _pause(self) -> float:
+        """Seconds for which the API wants no requests."""
+        return max(0.0, self._not_before - time.monotonic())
 
     def _backoff(self, failures: int) -> float:
         longest = min(LONGEST_PAUSE, self._first_pause * 2 ** (failures - 1))
@@ -175,23 +257,47 @@ class Hosted:
             reset = min(_duration(response.headers.get("x-ratelimit-reset-requests", "")) or 0, PATIENCE)
             self._not_before = max(self._not_before, time.monotonic() + reset)
 
-    async def _give_up(self, reason: str, wait: float | None) -> NoReturn:
+    async def _give_up(self, reason: str, wait: float | None = None, status: int | None = None) -> NoReturn:
         """`Unreadable` when the API answers other requests, `HostedError` when it answers none."""
         if wait is not None and wait > PATIENCE:
             raise HostedError(f"{reason}. The API takes no requests for {wait:.0f} s; start again then.")
         for _ in range(MAX_KNOCKS):
-            with contextlib.suppress(httpx.TransportError, httpx.DecodingError):
-                knock = await self._http.get("chatkit/threads", params={"limit": "1", "order": "asc"})
-                if knock.status_code == 200:
-                    raise Unreadable(reason)
+            knock = await self._send("chatkit/threads", {"limit": "1", "order": "asc"})
+            if isinstance(knock, httpx.Response) and knock.status_code == 200:
+                raise Unreadable(reason, status)
             await asyncio.sleep(self._backoff(MAX_KNOCKS))
         raise HostedError(f"{reason}. The API answers nothing any more; start again later.")
 
-    @staticmethod
-    def _refuse(response: httpx.Response, reason: str) -> NoReturn:
-        if response.status_code in {401, 403, 429}:
+    async def _refuse(self, response: httpx.Response, reason: str) -> NoReturn:
+        if response.status_code in {401, 429}:
             raise HostedError(reason)
+        if response.status_code == 403:  # of the key, or of this thread
+            await self._give_up(reason, status=403)
         raise Unreadable(reason, response.status_code)
+
+    def _reason(self, response: httpx.Response) -> str:
+        if response.status_code == 200:
+            return "the answer is no JSON"
+        message = _error(response).get("message")
+        told = f": {clip(message.replace(self._key, '…'), 300)}" if isinstance(message, str) else ""
+        return f"HTTP {response.status_code}{told}"
+
+
+async def _body(response: httpx.Response) -> bytes:
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > MAX_DOWNLOAD:
+            raise Unreadable(f"it is larger than {MAX_DOWNLOAD // 1_000_000} MB")
+    return bytes(data)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host)
 
 
 def _passing(response: httpx.Response) -> bool:
@@ -203,25 +309,15 @@ def _passing(response: httpx.Response) -> bool:
 
 def _json(response: httpx.Response) -> dict[str, Any] | None:
     try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        try:  # halves of surrogate pairs, which orjson refuses
-            body = clean_tree(json.loads(response.content))
-        except ValueError:
-            return None
+        body = loads(response.content)
+    except ValueError:
+        return None
     return body if isinstance(body, dict) else None
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:
     error = (_json(response) or {}).get("error")
     return error if isinstance(error, dict) else {}
-
-
-def _reason(response: httpx.Response) -> str:
-    if response.status_code == 200:
-        return "the answer is no JSON"
-    message = _error(response).get("message")
-    return f"HTTP {response.status_code}" + (f": {clip(message, 300)}" if isinstance(message, str) else "")
 
 
 def _retry_after(response: httpx.Response) -> float | None:
@@ -232,9 +328,10 @@ def _retry_after(response: httpx.Response) -> float | None:
     if (seconds := _duration(given)) is not None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+        date = parsedate_to_datetime(given)
     except ValueError:
         return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
 
 
 def _duration(text: str) -> float | None:
@@ -246,3 +343,11 @@ def _duration(text: str) -> float | None:
         if not parts or "".join(map("".join, parts)) != text:
             return None
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of the task that failed first."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

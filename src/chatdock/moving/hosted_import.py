@@ -8,30 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from chatdock.errors import ApiError
-from chatdock.moving.hosted import HostedError, Unreadable
-from chatdock.protocol.wire import NoWireForm, WireItem, item_from_rest
+from chatdock.errors import ApiError, clip
+from chatdock.moving.hosted import REFUSED, HostedError, Unreadable, first
+from chatdock.protocol.wire import NoWireForm, WireItem, item_from_rest, unknown
 from chatdock.storage import imports, items, threads
 from chatdock.storage.times import to_micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from chatdock.moving.hosted import Hosted, Page
-    from chatdock.storage.database import Database, Tx
+    from chatdock.storage.database import Database, Op, Tx
 
-PASS = 24 * 3600 * 1_000_000
-"""An import that was interrupted goes on for so long without asking again for what it read, in microseconds."""
 FIRST_POSITION = 1
 LATEST = 253_402_300_800
 """The year 10000, in Unix seconds: no later time can be shown."""
 LEFT_OUT_PAGE = 1000
+KNOWN = frozenset({"id", "object", "created_at", "title", "status", "user"})
+"""The members of a hosted thread."""
 
 Outcome = Literal["new", "newer", "unchanged", "read", "continued", "deleted", "other", "elsewhere", "gone"]
 
@@ -42,30 +42,28 @@ class Tally:
 
     threads: Counter[Outcome] = field(default_factory=Counter)
     items: int = 0
+    """Those that were not here before."""
     left_out: Counter[str] = field(default_factory=Counter)
     """What could not be carried over, by kind; at the end, of all imports into the project."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Threads that could not be read to their end, and why."""
-    malformed: int = 0
-    """Threads that are not as the API describes them."""
+    """Threads that could not be read, or not to their end, and why."""
     stopped: str | None = None
     """Why the import ended before it was complete."""
 
     @property
     def complete(self) -> bool:
-        """Whether every thread was read."""
-        return not self.failed and not self.malformed and self.stopped is None
+        """Whether every thread was read, since this import began."""
+        return not self.failed and self.stopped is None
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """How far a thread has been read."""
 
-    outcome: Outcome
-    """`new` or `newer` when it has to be read on, else why not."""
     last_item_id: str | None = None
     next_position: int = FIRST_POSITION
     stored: bool = False
+    read_at: int | None = None
     left_out: str = "{}"
 
 
@@ -76,22 +74,26 @@ async def import_hosted(
     project: str = "default",
     user: str | None = None,
     concurrency: int = 4,
+    keep_unfinished: bool = False,
     dry_run: bool = False,
     report: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
     """Read every thread of the hosted project, or of one user, into `project`; a dry run reads and stores nothing.
 
-    `report` hears of progress. What stops the import is told in the tally; starting it again goes on from there.
+    Threads that an interrupted import has read come last. One that cannot be read to its end is not stored, or with
+    `keep_unfinished` as far as it came. `report` hears of progress. What stops the import is told in the tally;
+    starting it again goes on from there.
     """
     tally = Tally()
-    waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(maxsize=concurrency)
-    reader = _Reader(database, hosted, project, dry_run, tally, report)
+    reader = _Reader(database, hosted, project, keep_unfinished, dry_run, tally, report)
 
-    async def work() -> None:
-        while (thread := await waiting.get()) is not None:
-            await reader.read(thread)
+    async def go_over(read: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(maxsize=concurrency)
 
-    try:
+        async def work() -> None:
+            while (thread := await waiting.get()) is not None:
+                await read(thread)
+
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
                 group.create_task(work())
@@ -99,8 +101,14 @@ async def import_hosted(
                 await waiting.put(thread)
             for _ in range(concurrency):
                 await waiting.put(None)
+
+    try:
+        await go_over(reader.read)
+        if reader.postponed:
+            del tally.threads["read"]
+            await go_over(reader.read_postponed)
     except* (HostedError, ApiError) as errors:
-        tally.stopped = str(_first(errors))
+        tally.stopped = str(first(errors))
     if not dry_run:
         if tally.stopped is None:
             await database.write(lambda tx: imports.pass_over(tx, project))
@@ -116,6 +124,7 @@ class _Reader:
         database: Database,
         hosted: Hosted,
         project: str,
+        keep_unfinished: bool,
         dry_run: bool,
         tally: Tally,
         report: Callable[[Tally], None],
@@ -123,197 +132,265 @@ class _Reader:
         self._database = database
         self._hosted = hosted
         self._project = project
+        self._keep_unfinished = keep_unfinished
         self._dry_run = dry_run
         self._tally = tally
         self._report = report
+        self.postponed: set[str] = set()
+        """Threads that another import has read, by their ids."""
 
-    async def read(self, thread: dict[str, Any]) -> None:
-        """Store what is new of a thread."""
+    async def read(self, thread: dict[str, Any], *, again: bool = False) -> None:
+        """Store what is new of a thread; `again`: also when another import has read it."""
         try:
-            columns = _columns(thread)
-        except (KeyError, TypeError, ValueError):
-            self._tally.malformed += 1
+            columns, left_out = _columns(thread)
+        except ValueError as error:
+            self._tally.failed[str(thread.get("id"))] = f"it is not as the API describes it: {error}"
             return
         try:
-            outcome = await self._read(columns)
+            outcome = await self._read(columns, left_out, again)
         except Unreadable as error:
-            self._tally.failed[columns["id"]] = str(error)
+            kept = self._keep_unfinished and not self._dry_run and await self._database.write(self._keep(columns))
+            self._tally.failed[columns["id"]] = f"{error}; what came before is stored" if kept else str(error)
         else:
             self._tally.threads[outcome] += 1
+            if outcome == "read":
+                self.postponed.add(columns["id"])
         self._report(self._tally)
 
-    async def _read(self, columns: dict[str, Any]) -> Outcome:
+    async def read_postponed(self, thread: dict[str, Any]) -> None:
+        """Store what is new of a thread if it was postponed."""
+        if str(thread.get("id")) in self.postponed:
+            await self.read(thread, again=True)
+
+    async def _read(self, columns: dict[str, Any], left_out: Counter[str], again: bool) -> Outcome:
         thread_id = columns["id"]
         place = await self._database.read(lambda tx: _place(tx, self._project, thread_id))
-        if place.outcome not in {"new", "newer"}:
-            return place.outcome
-        read = 0
-        while True:
-            try:
-                page = await self._hosted.items(thread_id, place.last_item_id)
-            except Unreadable as error:
-                if error.status not in {400, 404}:
-                    raise
-                if not await self._hosted.has(thread_id):
-                    return "gone"
-                if place.last_item_id is None:
-                    raise
-                # The item that was read last is no more: the user had it answered again. Read from the start.
-                place = await self._restart(place, thread_id)
-                continue
-            carried, left_out = _carried(page)
-            read += len(carried)
-            after = await self._store(columns, place, page, carried, left_out)
-            if after.outcome not in {"new", "newer"}:
-                return after.outcome
-            self._tally.items += len(carried)
+        if not isinstance(place, _Place):
+            return place
+        if place.read_at is not None and not again:
+            return "read"
+        try:
+            return await (
+                self._read_newer(columns, place) if place.stored else self._read_new(columns, place, left_out)
+            )
+        except Unreadable as error:
+            if error.status not in REFUSED or await self._hosted.has(thread_id):
+                raise
+            await self._forget(thread_id)
+            return "gone"
+
+    async def _read_new(self, columns: dict[str, Any], place: _Place, left_out: Counter[str]) -> Outcome:
+        """Store a thread page by page; it can be seen with the last one."""
+        try:
+            return await self._read_pages(columns, place, left_out)
+        except Unreadable as error:
+            if error.status not in REFUSED:
+                raise
+        # The item that was read last is no more: the user had it answered again. Read from the start.
+        await self._forget(columns["id"])
+        return await self._read_pages(columns, _Place(), left_out)
+
+    async def _read_pages(self, columns: dict[str, Any], place: _Place, left_out: Counter[str]) -> Outcome:
+        if place.last_item_id is not None:
+            left_out = Counter()  # it was counted with the first page
+        async for page in self._hosted.items(columns["id"], place.last_item_id):
+            carried, not_carried = _carried(page.data)
+            after = await self._add(columns, place, page, carried, left_out + not_carried)
+            if not isinstance(after, _Place):
+                return after
+            place, left_out = after, Counter()
             self._report(self._tally)
-            if not page.has_more:
-                return "new" if not place.stored else "newer" if read else "unchanged"
-            place = after
+        return "new"
 
-    async def _store(
+    async def _add(
         self, columns: dict[str, Any], place: _Place, page: Page, carried: list[WireItem], left_out: Counter[str]
-    ) -> _Place:
-        """Store a page with how far the thread is read then."""
+    ) -> _Place | Outcome:
+        """Store a page of a thread that cannot be seen yet, with how far it is read then."""
         if self._dry_run:
+            self._tally.items += len(carried)
             self._tally.left_out += left_out
-            return _Place(place.outcome, page.last_id)
-        return await self._database.write(lambda tx: self._store_page(tx, columns, place, page, carried, left_out))
+            return place
+        thread_id = columns["id"]
 
-    async def _store_page(
-        self,
-        tx: Tx,
-        columns: dict[str, Any],
-        place: _Place,
-        page: Page,
-        carried: list[WireItem],
-        left_out: Counter[str],
-    ) -> _Place:
+        async def add(tx: Tx) -> _Place | Outcome:
+            now = await _place(tx, self._project, thread_id)
+            if now != place:
+                return _overtaken(now)
+            if place.last_item_id is None:
+                await imports.remove_unfinished(tx, thread_id)
+            position = place.next_position
+            for item in carried:
+                data = item.data.decode()
+                position += await items.add_missing(tx, thread_id, item.id, item.type, data, position=position)
+            ended = not page.has_more
+            if ended:
+                await threads.add(tx, project_id=self._project, next_position=position, **columns)
+            reached = _Place(page.last_id, position, ended, _now() if ended else None, _sum(place.left_out, left_out))
+            await self._record(tx, thread_id, reached)
+            return reached
+
+        after = await self._database.write(add)
+        if isinstance(after, _Place):
+            self._tally.items += after.next_position - place.next_position
+        return after
+
+    async def _read_newer(self, columns: dict[str, Any], place: _Place) -> Outcome:
+        """Let a thread be as the hosted one is now: from its newest user message on, whose turn may have gone on."""
+        thread_id = columns["id"]
+        before = await self._database.read(lambda tx: items.before_newest_message(tx, thread_id))
+        try:
+            entries = await self._entries(thread_id, None if before is None else before["id"])
+        except Unreadable as error:
+            if before is None or error.status not in REFUSED:
+                raise
+            before, entries = None, await self._entries(thread_id, None)  # that item is no more
+        position = FIRST_POSITION if before is None else before["position"] + 1
+        run = self._database.read if self._dry_run else self._database.write
+        outcome, added, left_out = await run(lambda tx: self._follow(tx, columns, place, position, entries))
+        self._tally.items += added
+        self._tally.left_out += left_out
+        return outcome
+
+    async def _entries(self, thread_id: str, after: str | None) -> list[dict[str, Any]]:
+        return [entry async for page in self._hosted.items(thread_id, after) for entry in page.data]
+
+    async def _follow(
+        self, tx: Tx, columns: dict[str, Any], place: _Place, position: int, entries: list[dict[str, Any]]
+    ) -> tuple[Outcome, int, Counter[str]]:
+        """Let these be the thread's items from a position on; how many are new, and what of them is left out."""
         thread_id = columns["id"]
         now = await _place(tx, self._project, thread_id)
-        if now != place:  # somebody went on here, or another import did
-            return now if now.outcome not in {"new", "newer"} else _Place("read")
-        if not place.stored and place.last_item_id is None:
-            await items.remove_all(tx, thread_id)  # of another import that was interrupted
-        position = place.next_position
-        for item in carried:
-            added = await items.add_missing(tx, thread_id, item.id, item.type, item.data.decode(), position=position)
-            position += added
-        ended = not page.has_more
-        if place.stored:
+        if now != place:
+            return _overtaken(now), 0, Counter()
+        here = {row["id"]: row["data"] for row in await items.after(tx, thread_id, position - 1)}
+        ids = [str(entry.get("id")) for entry in entries]
+        read = ids[: ids.index(place.last_item_id) + 1] if place.last_item_id in ids else []
+        carried, left_out = _carried(entries, counted={*here, *read})
+        # One that stands before the position as well stays there.
+        there = {one.id: one for one in carried if one.id in here or not await items.by_id(tx, thread_id, one.id)}
+        if here and next(iter(here)) not in there:
+            raise Unreadable("messages that are here are no more at the source; they stay, and nothing newer comes")
+        changed = here != {item.id: item.data.decode() for item in there.values()}
+        if not self._dry_run:
+            if changed:
+                await items.remove_after(tx, thread_id, position - 1)
+                for number, item in enumerate(there.values(), position):
+                    await items.add(tx, thread_id, item.id, item.type, item.data.decode(), position=number)
+            reached = _Place(
+                ids[-1] if ids else place.last_item_id,
+                position + len(there) if changed else place.next_position,
+                True,
+                _now(),
+                _sum(place.left_out, left_out),
+            )
             await threads.follow(
                 tx,
                 thread_id,
                 title=columns["title"],
                 status=columns["status"],
                 reason=columns["status_reason"],
-                next_position=position,
+                next_position=reached.next_position,
             )
-        elif ended:
-            await threads.add(tx, project_id=self._project, next_position=position, **columns)
-        reached = _Place(
-            place.outcome,
-            page.last_id,
-            position,
-            place.stored or ended,
-            orjson.dumps(Counter(orjson.loads(place.left_out)) + left_out, option=orjson.OPT_SORT_KEYS).decode(),
-        )
-        await self._record(tx, thread_id, reached, read_at=_now() if ended else None)
-        return reached
+            await self._record(tx, thread_id, reached)
+        return "newer" if changed else "unchanged", len(there.keys() - here.keys()), left_out
 
-    async def _restart(self, place: _Place, thread_id: str) -> _Place:
-        fresh = _Place(place.outcome, stored=place.stored)
-        if self._dry_run:
-            return fresh
+    def _keep(self, columns: dict[str, Any]) -> Op[bool]:
+        """Let what was read of a thread be seen, if anything was."""
 
-        async def restart(tx: Tx) -> _Place:
-            now = await _place(tx, self._project, thread_id)
-            if now != place:
-                raise Unreadable("another import, or a user, changed the thread meanwhile")
-            await items.remove_all(tx, thread_id)
-            await threads.set_next_position(tx, thread_id, FIRST_POSITION)
-            await self._record(tx, thread_id, fresh, read_at=None)
-            return fresh
+        async def keep(tx: Tx) -> bool:
+            place = await _place(tx, self._project, columns["id"])
+            if not isinstance(place, _Place) or place.stored or place.next_position == FIRST_POSITION:
+                return False
+            await threads.add(tx, project_id=self._project, next_position=place.next_position, **columns)
+            await self._record(tx, columns["id"], replace(place, stored=True))
+            return True
 
-        return await self._database.write(restart)
+        return keep
 
-    async def _record(self, tx: Tx, thread_id: str, place: _Place, *, read_at: int | None) -> None:
-        await imports.save(
-            tx,
-            thread_id,
-            self._project,
-            last_item_id=place.last_item_id,
-            next_position=place.next_position,
-            stored=place.stored,
-            read_at=read_at,
-            left_out=place.left_out,
-        )
+    async def _forget(self, thread_id: str) -> None:
+        """Remove what was read of a thread that was not stored."""
+        if not self._dry_run:
+            await self._database.write(lambda tx: imports.remove_unfinished(tx, thread_id))
+
+    async def _record(self, tx: Tx, thread_id: str, place: _Place) -> None:
+        await imports.save(tx, thread_id, self._project, **asdict(place))
 
 
-async def _place(tx: Tx, project: str, thread_id: str) -> _Place:
-    """How far a thread has been read, and whether it has to be read on."""
+async def _place(tx: Tx, project: str, thread_id: str) -> _Place | Outcome:
+    """How far a thread has been read, or why it is left alone."""
     row, here = await imports.by_id(tx, thread_id), await threads.place(tx, thread_id)
     if (here is not None and here["project_id"] != project) or (row is not None and row["project_id"] != project):
-        return _Place("elsewhere")
+        return "elsewhere"
     if row is None:
-        return _Place("new" if here is None else "other")
+        return _Place() if here is None else "other"
     if row["stored"]:
         if here is None:
-            return _Place("deleted")
+            return "deleted"
         if here["next_position"] != row["next_position"]:
-            return _Place("continued")
-        if row["read_at"] is not None and _now() - row["read_at"] < PASS:
-            return _Place("read")
+            return "continued"
     elif here is not None:
-        return _Place("other")
-    return _Place(
-        "newer" if row["stored"] else "new",
-        row["last_item_id"],
-        row["next_position"],
-        bool(row["stored"]),
-        row["left_out"],
-    )
+        return "other"
+    return _Place(row["last_item_id"], row["next_position"], bool(row["stored"]), row["read_at"], row["left_out"])
 
 
-def _columns(thread: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a hosted thread; an exception when it is not as the API describes it."""
-    status = thread["status"]
-    if status["type"] not in {"active", "locked", "closed"}:
-        raise ValueError(status["type"])
-    title, reason, user = thread.get("title"), status.get("reason"), thread["user"]
-    if not all(value is None or isinstance(value, str) for value in (title, reason)) or not isinstance(user, str):
-        raise TypeError("text expected")
-    created_at = int(thread["created_at"])
-    if not 0 <= created_at < LATEST:
-        raise ValueError(created_at)
+def _overtaken(now: _Place | Outcome) -> Outcome:
+    """What became of a thread that was stored, or changed, by somebody else while it was read."""
+    return "read" if isinstance(now, _Place) else now
+
+
+def _columns(thread: dict[str, Any]) -> tuple[dict[str, Any], Counter[str]]:
+    """The columns of a hosted thread, and what of it is left out; `ValueError` when it cannot be stored at all."""
+    for name in ("id", "user"):
+        if not isinstance(thread.get(name), str):
+            raise ValueError(f"its {name} is no text")
+    created_at = thread.get("created_at")
+    if not isinstance(created_at, int | float) or not 0 <= created_at < LATEST:
+        raise ValueError("its created_at is no time in Unix seconds")
+    left_out = unknown(thread, KNOWN, "threads")
+    match thread.get("status"):
+        case {"type": "active" | "locked" | "closed" as status, **more}:
+            reason = more.get("reason")
+        case other:
+            status, reason = "active", None
+            left_out[f"status {clip(str(other))} of threads, which became 'active'"] += 1
     return {
         "id": thread["id"],
-        "user_id": user,
+        "user_id": thread["user"],
         "session_id": "",
-        "created_at": created_at * 1_000_000,
-        "title": title,
-        "status": status["type"],
-        "status_reason": reason,
+        "created_at": int(created_at) * 1_000_000,
+        "title": _text(thread.get("title")),
+        "status": status,
+        "status_reason": _text(reason),
         "allowed_image_domains": None,
         "metadata": "{}",
         "state": "{}",
-    }
+    }, left_out
 
 
-def _carried(page: Page) -> tuple[list[WireItem], Counter[str]]:
-    """A page's items as they are stored, and what of them cannot be."""
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _carried(page: list[dict[str, Any]], counted: Collection[str] = ()) -> tuple[list[WireItem], Counter[str]]:
+    """Items as they are stored, and what of them cannot be, as far as it was not counted before."""
     carried: list[WireItem] = []
     left_out: Counter[str] = Counter()
-    for rest in page.data:
+    for rest in page:
         try:
             item = item_from_rest(rest)
         except NoWireForm as error:
-            left_out[str(error)] += 1
+            missing = Counter([str(error)])
         else:
             carried.append(item)
-            left_out += item.left_out
+            missing = item.left_out
+        if str(rest.get("id")) not in counted:
+            left_out += missing
     return carried, left_out
+
+
+def _sum(one: str, other: Counter[str]) -> str:
+    """JSON of two counts together."""
+    return orjson.dumps(Counter(orjson.loads(one)) + other, option=orjson.OPT_SORT_KEYS).decode()
 
 
 async def _all_left_out(database: Database, project: str) -> Counter[str]:
@@ -321,7 +398,7 @@ async def _all_left_out(database: Database, project: str) -> Counter[str]:
     after = ""
     while True:
         page = await database.read(
-            lambda tx, after=after: imports.left_out(tx, project, after=after, count=LEFT_OUT_PAGE)  # type: ignore[misc]
+            lambda tx, after=after: imports.page(tx, project, after=after, count=LEFT_OUT_PAGE)  # type: ignore[misc]
         )
         for row in page:
             found.update(orjson.loads(row["left_out"]))
@@ -332,10 +409,3 @@ async def _all_left_out(database: Database, project: str) -> Counter[str]:
 
 def _now() -> int:
     return to_micros(datetime.now(UTC))
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

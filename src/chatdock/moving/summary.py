@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from chatdock.moving import file_import, hosted_import
-
-SHOWN_FAILURES = 20
+    from chatdock.moving.previews import Previews
 
 _HOSTED: dict[hosted_import.Outcome, str] = {
     "new": "new",
@@ -40,18 +40,27 @@ def hosted(tally: hosted_import.Tally, *, dry_run: bool) -> Iterator[str]:
         yield "Could not be carried over:" if dry_run else "Could not be carried over, all imports taken together:"
         for kind, count in tally.left_out.most_common():
             yield f"  {count:,} {kind}"
-    if tally.malformed:
-        yield f"{tally.malformed:,} threads are not as the API describes them and were not imported."
     if tally.failed:
         yield f"{len(tally.failed):,} threads could not be read to their end:"
-        for thread_id, reason in list(tally.failed.items())[:SHOWN_FAILURES]:
+        for thread_id, reason in tally.failed.items():
             yield f"  {thread_id}: {reason}"
-        if len(tally.failed) > SHOWN_FAILURES:
-            yield "  …"
     if tally.stopped is not None:
         yield f"Stopped: {tally.stopped}"
     if not tally.complete and not dry_run:
         yield "Start it again: it goes on where it is now."
+
+
+def previews(previews: Previews, folder: Path) -> Iterator[str]:
+    """Lines about the previews of attachments."""
+    yield f"Previews: {previews.kept:,} kept in {folder}."
+    for reason, count in previews.missing.most_common():
+        yield f"  {count:,} attachments without one: {reason}"
+    for name, reason in previews.failed.items():
+        yield f"  {name} could not be read: {reason}"
+    if previews.stopped is not None:
+        yield f"Stopped: {previews.stopped}"
+    if not previews.complete:
+        yield "Start it again: what is kept is not fetched again."
 
 
 def file(tally: file_import.Tally) -> Iterator[str]:
@@ -60,5 +69,5 @@ def file(tally: file_import.Tally) -> Iterator[str]:
     for outcome, words in _FILE.items():
         if count := tally.threads[outcome]:
             yield f"  {count:,} threads {words}"
-    if tally.unusable is not None:
-        yield f"Not all of the file could be read: {tally.unusable}. What is counted above was whole, and is stored."
+    if tally.stopped is not None:
+        yield f"Stopped: {tally.stopped.removesuffix('.')}. What is counted above was whole, and is stored."

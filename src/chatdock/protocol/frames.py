@@ -7,6 +7,7 @@ which tells ours that the stream ended rather than broke.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -65,6 +66,17 @@ def clean_tree(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean_tree(key): clean_tree(entry) for key, entry in value.items()}
     return [clean_tree(entry) for entry in value] if isinstance(value, list) else value
+
+
+def loads(text: str | bytes) -> Any:
+    """A JSON value from elsewhere, in which orjson refuses halves of surrogate pairs. `ValueError` if it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            return clean_tree(json.loads(text))
+        except RecursionError:
+            raise ValueError("JSON that is nested too deeply") from None
 
 
 def json_string(text: str) -> bytes:

@@ -11,12 +11,12 @@ import orjson
 from pydantic import ValidationError
 
 from chatdock.errors import clip
-from chatdock.protocol.frames import ITEM
+from chatdock.protocol.frames import ITEM, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-UNFETCHED = "attachments: name, MIME type and id are kept, the file and its preview are not"
+UNFETCHED = "attachments: name, MIME type and id are kept, the file is not"
 
 
 class NoWireForm(Exception):
@@ -39,12 +39,14 @@ def item_from_rest(rest: dict[str, Any]) -> WireItem:
     """The wire item of a REST item; `NoWireForm` when there is none.
 
     REST does not say everything. A cited file or page is titled with its name or address, an attachment is a file
-    without its bytes, each task is a custom one or a thought, and the times are whole seconds.
+    without its bytes, each task is a custom one or a thought, and the times are whole seconds. What this version of
+    Chatdock does not know in an item is left out, and counted.
     """
     kind = rest.get("type")
-    convert = _FORMS.get(kind) if isinstance(kind, str) else None
-    if convert is None:
+    form = _FORMS.get(kind) if isinstance(kind, str) else None
+    if form is None:
         raise NoWireForm(f"items of type {clip(str(kind))!r}")
+    convert, members = form
     left_out: Counter[str] = Counter()
     try:
         wire = {
@@ -57,7 +59,12 @@ def item_from_rest(rest: dict[str, Any]) -> WireItem:
         item = ITEM.validate_json(data)  # what is stored must be readable for good
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, ValidationError) as error:
         raise NoWireForm(f"items of type {kind!r} that are not as the API describes them") from error
-    return WireItem(item.id, item.type, data, left_out)
+    return WireItem(item.id, item.type, data, left_out + unknown(rest, _COMMON | members, f"items of type {kind!r}"))
+
+
+def unknown(rest: dict[str, Any], known: frozenset[str], what: str) -> Counter[str]:
+    """Members beyond the known ones that say something, by kind."""
+    return Counter(f"members {clip(name)!r} of {what}" for name in rest.keys() - known if rest[name])
 
 
 def _user_message(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
@@ -74,88 +81,110 @@ def _user_message(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any
     wire: dict[str, Any] = {
         "type": "user_message",
         "content": content,
-        "attachments": [
-            # Images have to have a preview, and a link to one does not outlive the server that signed it.
-            {"type": "file", "id": file["id"], "name": file["name"], "mime_type": file["mime_type"]}
-            for file in rest.get("attachments") or ()
-        ],
+        "attachments": _attachments(rest.get("attachments") or (), left_out),
         "inference_options": {name: value for name in ("tool_choice", "model") if (value := options.get(name))},
     }
-    if wire["attachments"]:
-        left_out[UNFETCHED] += len(wire["attachments"])
     if quotes:
         wire["quoted_text"] = "\n\n".join(quotes)
     return wire
 
 
-def _assistant_message(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
-    return {
-        "type": "assistant_message",
-        "content": [
-            {"type": "output_text", "text": part["text"], "annotations": _annotations(part, left_out)}
-            for part in rest["content"]
-        ],
-    }
-
-
-def _annotations(part: dict[str, Any], left_out: Counter[str]) -> list[dict[str, Any]]:
+def _attachments(rest: Iterable[Any], left_out: Counter[str]) -> list[dict[str, Any]]:
     made = []
-    for annotation in part.get("annotations") or ():
-        source = annotation["source"]
-        match annotation["type"]:
-            case "file":
-                named = {"type": "file", "filename": source["filename"], "title": source["filename"]}
-            case "url":
-                named = {"type": "url", "url": source["url"], "title": source["url"]}
-            case other:
-                left_out[f"citations of type {clip(str(other))!r}"] += 1
+    for attachment in rest:
+        match attachment:
+            case {"id": str(file_id), "name": str(name), "mime_type": str(mime_type)}:
+                # Images have to have a preview, and a link to one does not outlive the server that signed it.
+                made.append({"type": "file", "id": file_id, "name": name, "mime_type": mime_type})
+                left_out[UNFETCHED] += 1
+            case _:
+                left_out["attachments that are not as the API describes them"] += 1
+    return made
+
+
+def _assistant_message(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
+    content = []
+    for part in rest["content"]:
+        if part["type"] == "output_text":
+            annotations = _annotations(part.get("annotations") or (), left_out)
+            content.append({"type": "output_text", "text": part["text"], "annotations": annotations})
+        else:
+            left_out[f"parts of type {clip(str(part['type']))!r} in assistants' messages"] += 1
+    return {"type": "assistant_message", "content": content}
+
+
+def _annotations(rest: Iterable[Any], left_out: Counter[str]) -> list[dict[str, Any]]:
+    made = []
+    for annotation in rest:
+        match annotation:
+            case {"type": "file", "source": {"filename": str(name)}}:
+                source = {"type": "file", "filename": name, "title": name}
+            case {"type": "url", "source": {"url": str(url)}}:
+                source = {"type": "url", "url": url, "title": url}
+            case {"type": str(other)}:
+                left_out[f"citations of type {clip(other)!r}"] += 1
                 continue
-        made.append({"type": "annotation", "source": named})
+            case _:
+                left_out["citations that are not as the API describes them"] += 1
+                continue
+        made.append({"type": "annotation", "source": source})
     return made
 
 
 def _widget(rest: dict[str, Any], _left_out: Counter[str]) -> dict[str, Any]:
-    return {"type": "widget", "widget": orjson.loads(rest["widget"])}
+    return {"type": "widget", "widget": loads(rest["widget"])}
 
 
-def _client_tool_call(rest: dict[str, Any], _left_out: Counter[str]) -> dict[str, Any]:
+def _client_tool_call(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
+    pending = rest["status"] == "in_progress"
+    if not pending and rest["status"] != "completed":
+        # Pending, it would be executed again.
+        left_out[f"status {clip(str(rest['status']))!r} of client tool calls, which became 'completed'"] += 1
     wire = {
         "type": "client_tool_call",
-        "status": "completed" if rest["status"] == "completed" else "pending",
+        "status": "pending" if pending else "completed",
         "call_id": rest["call_id"],
         "name": rest["name"],
-        "arguments": orjson.loads(rest["arguments"] or "{}"),
+        "arguments": loads(rest["arguments"] or "{}"),
     }
-    if rest["status"] == "completed" and rest.get("output") is not None:
+    if not pending and rest.get("output") is not None:
         try:
-            wire["output"] = orjson.loads(rest["output"])
-        except orjson.JSONDecodeError:
+            wire["output"] = loads(rest["output"])
+        except ValueError:
             wire["output"] = rest["output"]
     return wire
 
 
-def _task_item(rest: dict[str, Any], _left_out: Counter[str]) -> dict[str, Any]:
-    return {"type": "task", "task": _task(rest["task_type"], rest)}
+def _task_item(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
+    return {"type": "task", "task": _task(rest["task_type"], rest, left_out)}
 
 
-def _task_group(rest: dict[str, Any], _left_out: Counter[str]) -> dict[str, Any]:
-    tasks = [_task(task["type"], task) for task in rest["tasks"]]
+def _task_group(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
+    tasks = [_task(task["type"], task, left_out) for task in rest["tasks"]]
     thoughts = bool(tasks) and all(task["type"] == "thought" for task in tasks)
     return {"type": "workflow", "workflow": {"type": "reasoning" if thoughts else "custom", "tasks": tasks}}
 
 
-def _task(kind: str, rest: dict[str, Any]) -> dict[str, Any]:
-    members = {"type": kind, "title": rest.get("heading"), "content": rest.get("summary")}
+def _task(kind: str, rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
     if kind == "thought":
-        members["content"] = rest.get("summary") or ""
+        members = {"type": kind, "title": rest.get("heading"), "content": rest.get("summary") or ""}
+    else:
+        if kind != "custom":
+            left_out[f"type {clip(str(kind))!r} of tasks, which became 'custom'"] += 1
+        members = {"type": "custom", "title": rest.get("heading"), "content": rest.get("summary")}
     return {name: value for name, value in members.items() if value is not None}
 
 
-_FORMS: dict[str, Callable[[dict[str, Any], Counter[str]], dict[str, Any]]] = {
-    "chatkit.user_message": _user_message,
-    "chatkit.assistant_message": _assistant_message,
-    "chatkit.widget": _widget,
-    "chatkit.client_tool_call": _client_tool_call,
-    "chatkit.task": _task_item,
-    "chatkit.task_group": _task_group,
+_COMMON = frozenset({"id", "object", "created_at", "thread_id", "type"})
+_FORMS: dict[str, tuple[Callable[[dict[str, Any], Counter[str]], dict[str, Any]], frozenset[str]]] = {
+    "chatkit.user_message": (_user_message, frozenset({"content", "attachments", "inference_options"})),
+    "chatkit.assistant_message": (_assistant_message, frozenset({"content"})),
+    "chatkit.widget": (_widget, frozenset({"widget"})),
+    "chatkit.client_tool_call": (
+        _client_tool_call,
+        frozenset({"status", "call_id", "name", "arguments", "output"}),
+    ),
+    "chatkit.task": (_task_item, frozenset({"task_type", "heading", "summary"})),
+    "chatkit.task_group": (_task_group, frozenset({"tasks"})),
 }
+"""How an item of each type is carried over, and which members it has."""

@@ -28,6 +28,11 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def is_there(url: str) -> bool:
+    """Whether the database has been made."""
+    return (Path.cwd() / (parse_url(url).database or "")).exists()
+
+
 async def open_database(url: str) -> Database:
     """Open the database, creating or upgrading its tables."""
     return await SqliteDatabase.open(parse_url(url))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from chatdock.storage import items, threads
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import imported_thread
 
@@ -25,18 +26,17 @@ _SAVE = Statement(
         left_out=bindparam("new_left_out"),
     )
 )
+_REMOVE_UNSTORED = Statement(
+    delete(imported_thread).where(imported_thread.c.thread_id == bindparam("thread"), imported_thread.c.stored == 0)
+)
 _PASS_OVER = Statement(
     update(imported_thread)
     .where(imported_thread.c.project_id == bindparam("project"), imported_thread.c.read_at.is_not(None))
     .values(read_at=None)
 )
-_LEFT_OUT = Statement(
-    select(imported_thread.c.thread_id, imported_thread.c.left_out)
-    .where(
-        imported_thread.c.project_id == bindparam("project"),
-        imported_thread.c.left_out != "{}",
-        imported_thread.c.thread_id > bindparam("after"),
-    )
+_PAGE = Statement(
+    select(imported_thread)
+    .where(imported_thread.c.project_id == bindparam("project"), imported_thread.c.thread_id > bindparam("after"))
     .order_by(imported_thread.c.thread_id)
     .limit(bindparam("count"))
 )
@@ -70,11 +70,18 @@ async def save(
         await tx.run(_INSERT, thread_id=thread_id, project_id=project_id, **values)
 
 
+async def remove_unfinished(tx: Tx, thread_id: str) -> None:
+    """Remove what an interrupted import left of a thread that never came to be seen."""
+    if not await threads.exists(tx, thread_id):
+        await items.remove_all(tx, thread_id)
+        await tx.run(_REMOVE_UNSTORED, thread=thread_id)
+
+
 async def pass_over(tx: Tx, project_id: str) -> None:
     """Every thread has been read: the next import asks each for newer items."""
     await tx.run(_PASS_OVER, project=project_id)
 
 
-async def left_out(tx: Tx, project_id: str, *, after: str, count: int) -> Sequence[Row]:
-    """Threads of which something could not be carried over, by id; at most `count` beyond the id `after`."""
-    return await tx.all(_LEFT_OUT, project=project_id, after=after, count=count)
+async def page(tx: Tx, project_id: str, *, after: str, count: int) -> Sequence[Row]:
+    """At most `count` threads that have been met, by id, beyond the id `after`."""
+    return await tx.all(_PAGE, project=project_id, after=after, count=count)

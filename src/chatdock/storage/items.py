@@ -43,6 +43,9 @@ _MOVE = Statement(update(item).where(_ONE).values(position=bindparam("new_positi
 _COUNT = Statement(select(func.count().label("count")).where(_IN_THREAD).select_from(item))
 _HIDDEN = Statement(select(item.c.id).where(_IN_THREAD, item.c.type.in_(words(HIDDEN_TYPES))))
 _REMOVE = Statement(delete(item).where(_ONE))
+_NEWEST_MESSAGE = Statement(
+    select(item.c.position).where(_IN_THREAD, item.c.type == "user_message").order_by(item.c.position.desc()).limit(1)
+)
 _AFTER = Statement(select(item).where(_IN_THREAD, item.c.position > bindparam("place")).order_by(item.c.position))
 _REMOVE_AFTER = Statement(delete(item).where(_IN_THREAD, item.c.position > bindparam("place")))
 
@@ -121,6 +124,13 @@ async def after(tx: Tx, thread_id: str, position: int) -> Sequence[Row]:
     return await tx.all(_AFTER, thread=thread_id, place=position)
 
 
+async def before_newest_message(tx: Tx, thread_id: str) -> Row | None:
+    """The item that stands before the newest user message; None when there is none."""
+    message = await tx.one(_NEWEST_MESSAGE, thread=thread_id)
+    rows = () if message is None else await page(tx, thread_id, order="desc", count=1, after=message)
+    return rows[0] if rows else None
+
+
 async def remove(tx: Tx, thread_id: str, item_id: str) -> None:
     """Delete one item."""
     await tx.run(_REMOVE, thread=thread_id, item_id=item_id)
@@ -132,7 +142,7 @@ async def remove_after(tx: Tx, thread_id: str, position: int) -> None:
 
 
 async def remove_all(tx: Tx, thread_id: str) -> None:
-    """Delete every item of a thread, or what an interrupted import left of one."""
+    """Delete every item of a thread."""
     await remove_after(tx, thread_id, -1)
 
 

@@ -112,9 +112,6 @@ _SAVE = Statement(
 )
 _RENAME = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(title=bindparam("new_title")))
 _STATE = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).values(state=bindparam("new_state")))
-_POSITION = Statement(
-    update(thread).where(thread.c.id == bindparam("thread_id")).values(next_position=bindparam("new_next_position"))
-)
 _RUN_IDS = select(run.c.id).where(run.c.thread_id == bindparam("id"))
 _TRACE_IDS = select(trace.c.id).where(trace.c.thread_id == bindparam("id"))
 _DELETES = [
@@ -191,11 +188,6 @@ async def follow(
     await tx.run(
         _FOLLOW, thread_id=thread_id, new_title=title, new_status=status, reason=reason, new_next_position=next_position
     )
-
-
-async def set_next_position(tx: Tx, thread_id: str, next_position: int) -> None:
-    """Where the thread's next item goes."""
-    await tx.run(_POSITION, thread_id=thread_id, new_next_position=next_position)
 
 
 async def save_state(tx: Tx, thread_id: str, state: str) -> None:
