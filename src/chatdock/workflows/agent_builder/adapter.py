@@ -67,7 +67,7 @@ class ExportAdapter(PausingAdapter):
         self._templates = {
             variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
         }
-        guardrails.require_known(export)
+        guardrails.prepare(export)
         self._take_over()
 
     @property
