@@ -644,8 +644,10 @@ ENDS = nodes("return eval(workflow['input_as_text'])")
         ('"Hello"', ["Hello"]),
         ('["one", "two"]', ["- one\n- two"]),
         ('{"message": workflow["input_as_text"]}', ['{"message": workflow["input_as_text"]}']),
+        ('{"city": planner.output_type(plan="Rest.")}', ["- **City**\n  - **Plan**: Rest."]),
         ("{}", []),
         ("None", []),
+        ("planner", []),
     ],
 )
 def test_an_end_alone_shows_what_it_returns(desk: Desk, end: str, shown: list[str]) -> None:
@@ -684,6 +686,35 @@ def test_an_agent_of_data_may_hand_over_to_one_of_text(desk: Desk) -> None:
     assert said(asked) == ["Written."]
     assert [event["text"] for event in asked.of("progress_update")] == ["Planner"]
     assert (press(chat, card(asked), "confirm").outcome, said(asked)) == ("completed", ["Written."])
+
+
+ASKING = nodes(
+    "await ask(planner, conversation_history)",
+    "planner.handoffs = [clerk]\n",
+)
+
+
+def test_an_agent_that_was_handed_the_conversation_is_shown_after_it_waited_too(desk: Desk) -> None:
+    call: Step = [Say("A moment."), Use("current_city", {"precise": True}, "call_2")]
+    chat = desk.chat(ASKING, [Use("transfer_to_clerk")], call, [Say("In Oslo.")])
+    asked = chat.create("Where?")
+    assert (asked.outcome, said(asked)) == ("waiting", ["A moment."])
+    assert said(give(chat, asked.thread_id, "Oslo")) == ["In Oslo."]
+
+
+RESULT = nodes(
+    """
+    first = await Runner.run(writer, input=[*conversation_history])
+    if approval_request("Enough?"):
+      await Runner.run(reviewer, input=first.to_input_list() + [{"role": "user", "content": "Well?"}])
+    """
+)
+
+
+def test_a_result_is_the_same_after_an_approval(desk: Desk) -> None:
+    chat = desk.chat(RESULT, [Say("A letter.")], [Say("Good.")])
+    press(chat, card(chat.create("Go")), "confirm")
+    assert [text for _, text in given(desk.endpoint)] == ["Go", "A letter.", "Well?"]
 
 
 LOCAL = nodes(

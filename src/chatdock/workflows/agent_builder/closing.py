@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chatdock.workflows.agent_builder.journal import plain
+from pydantic_core import to_jsonable_python
+
 from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def closing(walk: Walk, returned: Any) -> str | None:
         return None
     if len(texts) == 1 and not answer:
         return texts[0]  # the user's own words
-    data = walk.data if answer or not returned else returned
-    return None if data is None else readable_block(plain(data))
+    data = returned if returned and isinstance(returned, dict | list) and not answer else walk.data
+    return None if data is None else readable_block(to_jsonable_python(data, fallback=str))
 
 
 def readable_block(data: Any) -> str:

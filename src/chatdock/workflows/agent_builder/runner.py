@@ -268,7 +268,7 @@ class Walk:
         """Run an agent, and show what of it is to be seen."""
         with self._step("run", agent=agent.name, input=fingerprint(given)) as step:
             if "output" in step:
-                return self._recalled(agent, step)
+                return self._recalled(agent, given, step)
             options |= {"context": context, "max_turns": max_turns, "run_config": self.endpoint.run_config(run_config)}
             options["hooks"] = ToolCalls(self._turn, hooks)
             result = await self._stream(agent, given, self._answer_to(step), options)
@@ -315,7 +315,7 @@ class Walk:
         await answer.finish(without=[item.call_id or "" for item in result.interruptions])
         return result
 
-    def _recalled(self, agent: Agent[Any], step: Step) -> Result:
+    def _recalled(self, agent: Agent[Any], given: Any, step: Step) -> Result:
         """What a run came to that was taken, and shown, before the workflow waited."""
         handed = [each for each in agent.handoffs if isinstance(each, Agent)]
         known = [agent, *handed, *self._export.agents.values()]
@@ -325,7 +325,7 @@ class Walk:
         kind = _output_type(last)
         output = step["output"] if kind is str else TypeAdapter(kind).validate_json(step["output"])
         self._remember(last, output)
-        return Result(None, step["items"], output, last)
+        return Result(given, step["items"], output, last)
 
     # What is shown
 
