@@ -618,6 +618,16 @@ def test_a_limit_ends_the_turn_whatever_the_file_catches(desk: Desk) -> None:
     assert turn.events[-1]["message"] == "The answer needed more than 100 tool calls, which is the limit."
 
 
+EXITS = nodes("raise SystemExit('enough')")
+
+
+def test_a_file_that_exits_ends_its_turn_and_not_the_server(desk: Desk) -> None:
+    chat = desk.chat(EXITS)
+    turn = chat.create("Go")
+    assert (turn.outcome, turn.events[-1]["allow_retry"]) == ("failed", True)
+    assert chat.send(turn.thread_id, "Go").outcome == "failed"
+
+
 REFUSED = nodes("await ask(writer, conversation_history)")
 
 

@@ -142,7 +142,7 @@ class ExportAdapter(PausingAdapter):
             raise raised from (None if raised is error.__cause__ or raised is error else error)
         except (LimitReached, BaseStreamError, WorkflowError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a file that was a script may exit, and the server may not
             raise self._mistake(turn, error) from error
         refused = any(returned is each for each in walk.tripped)
         last = self._refusal if refused else closing(walk, returned)
@@ -163,7 +163,7 @@ class ExportAdapter(PausingAdapter):
             WALK.reset(token)
             await walk.close()
 
-    def _mistake(self, turn: Turn, error: Exception) -> CustomStreamError:
+    def _mistake(self, turn: Turn, error: BaseException) -> CustomStreamError:
         """What to raise for an error of the file's own; the operator is told where it is."""
         path = str(self.export.path)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
