@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,18 @@ def placed(folder: Path, name: str, sidecar: str = "") -> Path:
     return path
 
 
+def journey(folder: Path, nodes: str, before: str = "", sidecar: str = "") -> Path:
+    """An export whose nodes are these, with the agents and tools of `journey.py`; `before` stands before its function.
+
+    Each turn adds one to `state["n"]`.
+    """
+    path = placed(folder, "journey", sidecar)
+    head, _, function = path.read_text().partition("# Main code entrypoint\n")
+    body = textwrap.indent(textwrap.dedent(nodes), "  ")
+    path.write_text(f"{head}{textwrap.dedent(before)}\n# Main code entrypoint\n{function}{body}")
+    return path
+
+
 @contextmanager
 def export_server(folder: Path, url: str, path: Path, *, api: Api = "responses") -> Iterator[ThreadServer]:
     """A server of one export as `wf_test`; the same folder again finds the same database."""
@@ -45,7 +58,15 @@ def scripted_export(
     folder: Path, name: str, *steps: Step, sidecar: str = "", api: Api = "responses"
 ) -> Iterator[tuple[Chat, ModelEndpoint]]:
     """A user of the export, and the endpoint that says the steps. All of them must be asked for."""
-    path = placed(folder, name, sidecar)
+    with scripted_file(folder, placed(folder, name, sidecar), *steps, api=api) as scripted:
+        yield scripted
+
+
+@contextmanager
+def scripted_file(
+    folder: Path, path: Path, *steps: Step, api: Api = "responses"
+) -> Iterator[tuple[Chat, ModelEndpoint]]:
+    """The same for a file that was placed already."""
     with model_endpoint(*steps) as endpoint:
         with export_server(folder, endpoint.url, path, api=api) as server:
             yield server.backend.chat(), endpoint

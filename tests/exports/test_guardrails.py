@@ -10,8 +10,8 @@ import pytest
 
 from chatdock import workflow
 from chatdock.workflows.agent_builder import export
-from chatdock.workflows.agent_builder.guardrails import blocked_urls
 from chatdock.workflows.agent_builder.personal_data import find_personal_data
+from chatdock.workflows.agent_builder.url_filter import blocked_urls
 from chatdock.workflows.workflow import WorkflowError
 from tests.exports.serving import export_server, placed, scripted_export
 from tests.exports.test_turns import said
@@ -129,3 +129,29 @@ def test_only_the_kinds_asked_for_are_masked() -> None:
 )
 def test_urls_are_filtered(text: str, blocked: list[str]) -> None:
     assert blocked_urls(text, {"url_allow_list": ["example.com"], "allowed_schemes": ["https"]}) == blocked
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed", "blocked"),
+    [
+        ("https://example.com/docs", "https://example.com/docs/a?b=1", "https://example.com/docsearch"),
+        ("example.com/docs/", "example.com/docs", "https://example.com/docs/%2e%2e/admin"),
+        ("https://example.com", "www.example.com", "http://example.com"),
+        ("example.com:8443", "https://example.com:8443", "https://example.com"),
+        ("10.0.0.0/8", "http://10.1.2.3:80/x", "http://11.1.2.3"),
+        ("10.0.0.1", "10.0.0.1", "10.0.0.2"),
+        ("example.com", "https://example.com:443", "https://example.org\\@example.com"),
+        ("example.com", "http://EXAMPLE.com", "https://[example.com"),
+        ("example.com", "http://example.com", "http://example.com:99999"),
+    ],
+)
+def test_an_entry_of_the_list_allows_what_it_says_and_no_more(entry: str, allowed: str, blocked: str) -> None:
+    config = {"url_allow_list": [entry], "allowed_schemes": ["https://", "http"], "block_userinfo": False}
+    assert blocked_urls(f"{allowed} and {blocked}", config) == [blocked]
+
+
+@pytest.mark.parametrize("part", ["a.", "a-", "a@", "@a", "x@a.", "1 ", "AA11 ", "http://", "a:"])
+def test_a_text_of_any_length_is_looked_through_once(part: str) -> None:
+    text = part * 200_000  # would take hours in quadratic time
+    find_personal_data(text)
+    blocked_urls(text, {})

@@ -101,6 +101,15 @@ def test_a_conversation_keeps_its_newest_items(tmp_path: Path, monkeypatch: pyte
         ]  # fmt: skip
 
 
+def test_a_long_turn_is_cut_where_no_output_stands_without_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "HISTORY_ITEMS", 4)
+    first, second = ([{"type": kind, "call_id": n} for kind in ("function_call", "function_call_output")] for n in "12")
+    answer = {"role": "assistant", "content": "Done."}
+    question = {"role": "user", "content": "Go"}
+    assert memory.shortened([question, *first, *second, answer]) == [*second, answer]
+    assert memory.shortened([*first, question, answer, question, answer]) == [question, answer, question, answer]
+
+
 def test_what_broke_off_is_known_from_the_thread(tmp_path: Path) -> None:
     steps: list[Step] = [CRITIQUE, Status(400), CRITIQUE, [Say("It is short.")]]
     with scripted_export(tmp_path, "letters", *steps) as (chat, endpoint):

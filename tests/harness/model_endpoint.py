@@ -114,8 +114,12 @@ class ModelEndpoint:
         render = _responses if request.url.path.endswith("/responses") else _completions
         events = render(step, len(self.requests))
         if not self.requests[-1].get("stream"):
-            assert render is _responses, "only the Responses API answers at once here"
-            return JSONResponse([event for event in events if isinstance(event, dict)][-1]["response"])
+            whole = list(events)
+            if any(isinstance(event, Wait) for event in whole):
+                return _Stream(iter([Wait()]))
+            if render is _completions:
+                return JSONResponse(_at_once([event for event in whole if isinstance(event, dict)]))
+            return JSONResponse([event for event in whole if isinstance(event, dict)][-1]["response"])
         return _Stream(events)
 
 
@@ -274,6 +278,14 @@ def _completions(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | 
             case _:
                 raise AssertionError(f"Chat Completions cannot say {part}")
     yield _chunk(number, finish="tool_calls" if calls else "stop")
+
+
+def _at_once(chunks: list[Json]) -> Json:
+    """The text of chunks as an answer that is not streamed."""
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    return chunks[-1] | {"object": "chat.completion", "choices": [choice], "usage": usage}
 
 
 def _chunk(number: int, finish: str | None = None, **delta: Any) -> Json:

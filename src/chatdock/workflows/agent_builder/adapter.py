@@ -20,7 +20,7 @@ from pydantic.warnings import PydanticDeprecatedSince20
 from chatdock.workflows.agent_builder import guardrails
 from chatdock.workflows.agent_builder.closing import closing
 from chatdock.workflows.agent_builder.endpoint import Endpoint
-from chatdock.workflows.agent_builder.journal import Diverged, Journal, Suspended
+from chatdock.workflows.agent_builder.journal import Diverged, Journal, OverLimit, Suspended
 from chatdock.workflows.agent_builder.memory import Memory
 from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
@@ -67,7 +67,7 @@ class ExportAdapter(PausingAdapter):
         self._templates = {
             variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
         }
-        guardrails.require_known(export)
+        guardrails.prepare(export)
         self._take_over()
 
     @property
@@ -99,15 +99,10 @@ class ExportAdapter(PausingAdapter):
         if around is None:  # an agent had this id before
             raise CustomStreamError(UNREADABLE, allow_retry=True)
         text, memory, journal = around["text"], Memory(**around["memory"]), Journal(around["steps"])
-        waited: Pause | None = pause
         if around["digest"] != self.export.digest:
             yield turn.say(CHANGED)
-            journal, waited = Journal(), None
-        elif journal.waiting["kind"] == "approval":
-            journal.waiting["approved"] = pause.calls[0].approved
-            del journal.waiting["waits"]
-            waited = None
-        async for event in self._walk(turn, text, memory, journal, waited):
+            journal = Journal()
+        async for event in self._walk(turn, text, memory, journal, pause):
             yield event
 
     async def title(self, turn: Turn) -> str | None:
@@ -124,34 +119,37 @@ class ExportAdapter(PausingAdapter):
         walk.said.add(text)
         try:
             returned = await self._execute(walk, turn, text)
-        except Suspended as suspended:
-            waiting, steps = suspended.pause, journal.stored()
-            kept = {"text": text, "memory": asdict(memory), "steps": steps}
+        except Suspended:
+            waiting = walk.asked()
+            kept = {"text": text, "memory": asdict(memory), "steps": journal.steps}
             waiting.around = {"digest": self.export.digest, **kept}
             async for event in waiting.ask(turn, self.labels):
                 yield event
             return
+        except OverLimit as over:
+            raise over.limit from None
         except Diverged as error:
             log.error("export_diverged", workflow=turn.workflow_id, thread=turn.thread.id, error=str(error))
             raise CustomStreamError(DIVERGED, allow_retry=True) from None
         except (*TRIPPED, ModelRefusalError) as error:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
-            yield turn.say(self._refusal)
-            yield memory.kept(turn, memory.history, None)
+            if not walk.refused:
+                yield turn.say(self._refusal)
+            yield memory.kept(turn, memory.history, memory.saved)
             return
         except MODEL_ERRORS as error:
             raised = failure(turn, error)
             raise raised from (None if raised is error.__cause__ or raised is error else error)
         except (LimitReached, BaseStreamError, WorkflowError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a file that was a script may exit, and the server may not
             raise self._mistake(turn, error) from error
         refused = any(returned is each for each in walk.tripped)
         last = self._refusal if refused else closing(walk, returned)
         if last is not None:
             yield turn.say(last)
         # What was refused is nothing that agents of later turns should read.
-        yield memory.kept(turn, memory.history if refused else walk.history, walk.state)
+        yield memory.kept(turn, memory.history if refused else walk.history, walk.changed)
 
     async def _execute(self, walk: Walk, turn: Turn, text: str) -> Any:
         module: Any = self.export.module
@@ -160,13 +158,12 @@ class ExportAdapter(PausingAdapter):
         given = {name: value for name, value in turn.session.state_variables.items() if name in kind.model_fields}
         token = WALK.set(walk)
         try:
-            returned = await module.run_workflow(kind(**given | {"input_as_text": text}))
-            walk.journal.end()
-            return returned
+            return await walk.follow(module.run_workflow(kind(**given | {"input_as_text": text})))
         finally:
             WALK.reset(token)
+            await walk.close()
 
-    def _mistake(self, turn: Turn, error: Exception) -> CustomStreamError:
+    def _mistake(self, turn: Turn, error: BaseException) -> CustomStreamError:
         """What to raise for an error of the file's own; the operator is told where it is."""
         path = str(self.export.path)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chatdock.workflows.agent_builder.journal import plain
+from pydantic_core import to_jsonable_python
+
 from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
@@ -14,18 +15,22 @@ if TYPE_CHECKING:
 def closing(walk: Walk, returned: Any) -> str | None:
     """The text to end with, or None.
 
-    An End node's only text is shown, an agent's answer not again. When nothing at all was shown, the last data is, as
-    a list.
+    An End node's only text is shown, an agent's answer not again. When nothing at all was shown, what the workflow
+    returned is, as a list; where that is an agent's answer or nothing, the last data.
     """
-    texts = [returned] if isinstance(returned, str) else list(returned.values()) if isinstance(returned, dict) else []
-    unseen = [text for text in texts if isinstance(text, str) and text.strip() and text not in walk.said]
+    values = [returned] if isinstance(returned, str) else list(returned.values()) if isinstance(returned, dict) else []
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    answer = isinstance(returned, dict) and ("output_parsed" in returned or "output_text" in returned)
+    seen = walk.said if answer else walk.said - walk.hidden
+    unseen = [text for text in texts if text not in seen]
     if len(unseen) == 1:
-        return str(unseen[0])
+        return unseen[0]
     if walk.shown:
         return None
-    ends = isinstance(returned, dict) and returned and "output_parsed" not in returned and "output_text" not in returned
-    data = returned if ends else walk.data
-    return None if data is None else readable_block(plain(data))
+    if len(texts) == 1 and not answer:
+        return texts[0]  # the user's own words
+    data = returned if returned and isinstance(returned, dict | list) and not answer else walk.data
+    return None if data is None else readable_block(to_jsonable_python(data, fallback=str))
 
 
 def readable_block(data: Any) -> str:

@@ -19,33 +19,33 @@ from agents import (
 )
 
 from chatdock.tracing.agents_sdk import run_options
+from chatdock.workflows.agent_builder import guardrails
 from chatdock.workflows.agent_builder.remote_tools import RemoteTools
 from chatdock.workflows.agents_sdk.client_tools import left_to_client
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from agents import Agent, FunctionTool, Model
     from openai import AsyncOpenAI
 
     from chatdock.workflows.agent_builder.export import Export
+    from chatdock.workflows.agent_builder.sidecar import Sidecar
 
 HOSTED = (WebSearchTool, FileSearchTool, HostedMCPTool, CodeInterpreterTool, ImageGenerationTool, ComputerTool)
-ANY_MODEL = "*"
-"""In the sidecar's `[models]`: every model that is not named there."""
 
 
 class NamedModels(ModelProvider):
     """The endpoint's models, under the names that the file has for them."""
 
-    def __init__(self, models: ModelProvider, names: Mapping[str, str]) -> None:
+    def __init__(self, models: ModelProvider, sidecar: Sidecar) -> None:
         self._models = models
-        self._names = names
+        self._sidecar = sidecar
 
     def get_model(self, model_name: str | None) -> Model:
         """The model of this name."""
-        return self._models.get_model(self._names.get(model_name or "", self._names.get(ANY_MODEL, model_name)))
+        return self._models.get_model(self._sidecar.model(model_name or "") or None)
 
 
 class Endpoint:
@@ -55,6 +55,7 @@ class Endpoint:
         """Give tools their functions: the sidecar's, or the page's."""
         self._export = export
         self._provider: ModelProvider | None = None
+        self._contexts = guardrails.without_key(export)
         for tool in export.stub_tools.values():
             left_to_client(tool)
         for variable, function in export.bound_tools.items():
@@ -83,7 +84,9 @@ class Endpoint:
     def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
         """Use this client for models that are named."""
         provider = OpenAIProvider(openai_client=client, use_responses=use_responses)
-        self._provider = NamedModels(provider, self._export.sidecar.models)
+        self._provider = NamedModels(provider, self._export.sidecar)
+        for context in self._contexts:
+            context.guardrail_llm = client
 
     def run_config(self, given: RunConfig | dict[str, Any] | None = None) -> RunConfig:
         """A file's own configuration of a run, with our tracing and the endpoint's models."""

@@ -162,7 +162,7 @@ def _some_key() -> Iterator[None]:
     if os.environ.get("OPENAI_API_KEY"):
         yield
         return
-    os.environ["OPENAI_API_KEY"] = "none"
+    os.environ["OPENAI_API_KEY"] = guardrails.NO_KEY
     try:
         yield
     finally:

@@ -13,23 +13,29 @@ import orjson
 from pydantic_core import to_jsonable_python
 
 if TYPE_CHECKING:
-    from chatdock.workflows.agents_sdk.pause import Pause
+    from chatdock.workflows.limits import LimitReached
 
 Step = dict[str, Any]
-OUTCOMES = {"output", "approved", "results", "found", "failed", "waits"}
-"""Members of a step that has been taken, or waits."""
 
 
-class Suspended(BaseException):
-    """The workflow waits for the user. No `Exception`: files catch those, to "continue on error"."""
-
-    def __init__(self, pause: Pause) -> None:
-        super().__init__("the workflow waits for the user")
-        self.pause = pause
+class Stopped(BaseException):
+    """The workflow goes no further for now. No `Exception`: files catch those, to "continue on error"."""
 
 
-class Diverged(BaseException):
-    """The workflow, executed again, does not come by where it was: going on would mix two different runs."""
+class Suspended(Stopped):
+    """It waits for the user."""
+
+
+class OverLimit(Stopped):
+    """It has reached a limit, which ends the turn."""
+
+    def __init__(self, limit: LimitReached) -> None:
+        super().__init__(str(limit))
+        self.limit = limit
+
+
+class Diverged(Stopped):
+    """Executed again, it does not come by where it was: going on would mix two different runs."""
 
 
 class StepFailed(Exception):
@@ -37,42 +43,35 @@ class StepFailed(Exception):
 
 
 class Journal:
-    """Steps in the order in which the workflow began them, each with its outcome once it has one; JSON values."""
+    """Steps in the order in which the workflow began them, each with its outcome once it has one; JSON values.
+
+    A step that waits has `waits`: true for the one that the user is asked about, else its own pause. Steps beside each
+    other are told apart by their order alone.
+    """
 
     def __init__(self, steps: list[Step] | None = None) -> None:
-        self._steps: list[Step] = list(steps or ())
-        self._recorded = len(self._steps)
+        self.steps: list[Step] = list(steps or ())
+        self._recorded = len(self.steps)
         self._place = 0
 
-    def begin(self, kind: str, **facts: str) -> tuple[Step, bool]:
-        """The next step, and whether its outcome is known already; `Diverged` when another one stands in its place."""
+    def begin(self, kind: str, **facts: str) -> Step:
+        """The next step, with its outcome where it has been taken; `Diverged` when another one stands in its place."""
         place, self._place = self._place, self._place + 1
         if place >= self._recorded:
-            step: Step = {"kind": kind, **facts}
-            self._steps.append(step)
-            return step, False
-        step = self._steps[place]
+            self.steps.append({"kind": kind, **facts})
+            return self.steps[place]
+        step = self.steps[place]
         for name, value in {"kind": kind, **facts}.items():
             if step.get(name) != value:
                 raise Diverged(f"step {place + 1} was {_named(step)}, and is now {_named({'kind': kind, **facts})}")
         if "failed" in step:
             raise StepFailed(step["failed"])
-        return step, not OUTCOMES.isdisjoint(step)
+        return step
 
     def end(self) -> None:
         """The workflow has ended; `Diverged` when it did not come by all that the journal holds."""
         if self._place < self._recorded:
-            raise Diverged(f"the workflow ended before step {self._place + 1}, {_named(self._steps[self._place])}")
-
-    @property
-    def waiting(self) -> Step:
-        """The step that waits for the user: the last one."""
-        return self._steps[-1]
-
-    def stored(self) -> list[Step]:
-        """The steps to keep, up to the one that waits; what was begun beside it and has no outcome is taken anew."""
-        waits = next(place for place, step in enumerate(self._steps) if step.get("waits"))
-        return self._steps[: waits + 1]
+            raise Diverged(f"the workflow ended before step {self._place + 1}, {_named(self.steps[self._place])}")
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ item, since a turn broke off or another server had it, is read from the thread's
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 HISTORY_ITEMS = 300
 """So many of the newest items of the conversation are given to the workflow."""
 
+CALL_ID_LENGTH = 64
+"""Characters of a function call's id and of its name, at most; in a name those of `_NO_NAME` may not be."""
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
 Items = list[dict[str, Any]]
 
 
@@ -38,9 +43,9 @@ class Memory:
     unknown: Items = field(default_factory=list)
     """What stands in the thread since then."""
     state: dict[str, Any] = field(default_factory=dict)
-    """The session's state variables under what earlier turns left."""
+    """The session's state variables under what earlier turns changed."""
     saved: dict[str, Any] = field(default_factory=dict)
-    """What earlier turns left."""
+    """What earlier turns changed of the state."""
 
     @classmethod
     async def of(cls, turn: Turn) -> Memory:
@@ -68,58 +73,58 @@ class Memory:
         """The conversation before this turn, for the workflow to change as it likes."""
         return deepcopy(shortened(self.known + self.unknown))
 
-    def kept(self, turn: Turn, history: list[Any] | None, state: dict[str, Any] | None) -> ThreadItemDoneEvent:
-        """The event that leaves what a completed turn made of it; None where the file has no such thing."""
-        left: dict[str, Any] = {"history": [], "anew": False, "state": self._state_of(turn, state)}
+    def kept(self, turn: Turn, history: list[Any] | None, state: dict[str, Any]) -> ThreadItemDoneEvent:
+        """The event that leaves what a completed turn made of it; no history where the file has no such thing."""
+        for name, value in state.items():
+            try:
+                orjson.dumps(value)
+            except TypeError as error:
+                raise WorkflowError(f"state[{name!r}] cannot be stored: {error}") from error
+        left: dict[str, Any] = {"history": [], "anew": False, "state": state}
         if history is not None:
-            lasting = [item for each in history if (item := lasting_form(plain(each))) is not None]
-            known = [item for each in self.known if (item := lasting_form(each)) is not None]
+            lasting, known = lasting_forms(plain(history)), lasting_forms(self.known)
             left["anew"] = lasting[: len(known)] != known
             left["history"] = shortened(lasting) if left["anew"] else lasting[len(known) :]
         return turn.hidden({KEPT: {"left": left}})
 
-    def _state_of(self, turn: Turn, state: dict[str, Any] | None) -> dict[str, Any]:
-        """A session's variable that the workflow left as it was is the session's, and not stored with the thread."""
-        if state is None:
-            return self.saved
-        variables = turn.session.state_variables
-        kept = {
-            name: value
-            for name, value in state.items()
-            if name in self.saved or name not in variables or variables[name] != value
-        }
-        try:
-            orjson.dumps(kept)
-        except TypeError as error:
-            raise WorkflowError(f"the workflow's state cannot be stored: {error}") from error
-        return kept
+
+def lasting_forms(items: Items) -> Items:
+    """Items of the conversation as later turns can send them to any model."""
+    return [lasting for item in items for lasting in _lasting_form(item)]
 
 
-def lasting_form(item: dict[str, Any]) -> dict[str, Any] | None:
-    """An item of the conversation as later turns can send it to any model; None for what only its own turn can.
-
-    Thoughts, and calls that a provider executes, refer by id to what that provider forgets.
-    """
+def _lasting_form(item: dict[str, Any]) -> Items:
+    """An item as its own turn has it; nothing of thoughts and searches, whose ids the provider forgets."""
     match item.get("type", "message"):
         case "message" if item.get("role") == "assistant":
             content = item["content"]
             if not isinstance(content, str):
                 content = "".join(part.get("text") or part.get("refusal") or "" for part in content)
-            return {"type": "message", "role": "assistant", "content": content}
+            return [{"type": "message", "role": "assistant", "content": content}] if content else []
         case "message":
-            return {name: value for name, value in item.items() if name in {"type", "role", "content"}}
+            return [{name: value for name, value in item.items() if name in {"type", "role", "content"}}]
         case "function_call":
-            return {name: item[name] for name in ("type", "call_id", "name", "arguments")}
+            return [{name: item[name] for name in ("type", "call_id", "name", "arguments")}]
         case "function_call_output":
-            return {name: item[name] for name in ("type", "call_id", "output")}
+            return [{name: item[name] for name in ("type", "call_id", "output")}]
+        case "mcp_call":  # with its output in it, as a call that was made here
+            call = {"call_id": item["id"][:CALL_ID_LENGTH], "name": _NO_NAME.sub("_", item["name"])[:CALL_ID_LENGTH]}
+            output = str(item.get("output") or item.get("error") or "")
+            return [
+                {"type": "function_call", **call, "arguments": item["arguments"]},
+                {"type": "function_call_output", "call_id": call["call_id"], "output": output},
+            ]
         case _:
-            return None
+            return []
 
 
 def shortened(history: Items) -> Items:
-    """The newest items, from a user's message on: a tool's output never stands without its call."""
+    """The newest items, from a user's message on where there is one: no tool's output stands without its call."""
     if len(history) <= HISTORY_ITEMS:
         return history
     newest = history[-HISTORY_ITEMS:]
-    begin = next((n for n, item in enumerate(newest) if item.get("role") == "user"), len(newest))
-    return newest[begin:]
+    begin = next((n for n, item in enumerate(newest) if item.get("role") == "user"), None)
+    if begin is not None:
+        return newest[begin:]
+    calls = {item["call_id"] for item in newest if item.get("type") == "function_call"}
+    return [item for item in newest if item.get("type") != "function_call_output" or item["call_id"] in calls]

@@ -34,7 +34,7 @@ def _phone(text: str) -> bool:
 
 
 ENTITIES: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
-    "EMAIL_ADDRESS": (re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"), bool),
+    "EMAIL_ADDRESS": (re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+\b"), bool),
     "IBAN_CODE": (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
     "CREDIT_CARD": (re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
     "US_SSN": (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), _ssn),

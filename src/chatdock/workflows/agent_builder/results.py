@@ -28,7 +28,7 @@ class Result:
 
     def to_input_list(self) -> list[Any]:
         """What was given, then what came of it."""
-        given = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else list(self.input or ())
+        given = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else list(self.input)
         return [*given, *(item.to_input_item() for item in self.new_items)]
 
 

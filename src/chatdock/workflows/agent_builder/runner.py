@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
-from agents import Agent, AgentOutputSchemaBase, Runner
+from agents import Agent, AgentOutputSchemaBase, ModelRefusalError, Runner
 from chatkit.agents import ResponseStreamConverter
 from chatkit.types import CustomTask
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from chatdock.workflows.agent_builder.closing import readable_block
-from chatdock.workflows.agent_builder.journal import Diverged, Suspended, fingerprint, plain
+from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
 from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
 from chatdock.workflows.agents_sdk import client_tools
@@ -22,12 +24,13 @@ from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
 from chatdock.workflows.agents_sdk.answer import Answer
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
+from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
-    from agents import RunConfig, RunResultStreaming, StreamEvent, TResponseInputItem
+    from agents import RunConfig, RunHooks, RunResultStreaming, StreamEvent, TResponseInputItem
     from chatkit.widgets import WidgetTemplate
 
     from chatdock.workflows.agent_builder.endpoint import Endpoint
@@ -40,6 +43,8 @@ log = structlog.get_logger("chatdock.workflows")
 
 WALK: ContextVar[Walk] = ContextVar("walk")
 """Set while a turn executes a workflow: parallel turns share the module, not this."""
+INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
+"""Whether it is a tool or hook of an agent's run that calls: what it runs is part of that step, and not shown."""
 
 
 class ExportRunner(Runner):
@@ -49,8 +54,8 @@ class ExportRunner(Runner):
     async def run(cls, starting_agent: Agent[Any], input: Any, **options: Any) -> Any:  # noqa: A002 - the SDK's name
         """Run an agent as one step of the turn's workflow."""
         walk = WALK.get(None)
-        if walk is None:
-            return await Runner.run(starting_agent, input, **options)
+        if walk is None or INSIDE.get():
+            return await Runner.run(starting_agent, input, **_at_endpoint(options))
         return await walk.run(starting_agent, input, **options)
 
     @classmethod
@@ -61,10 +66,14 @@ class ExportRunner(Runner):
         **options: Any,
     ) -> RunResultStreaming:
         """A run that the file streams itself: what it does with it is its own affair, and nothing of it is shown."""
-        walk = WALK.get(None)
-        if walk is not None:
-            options["run_config"] = walk.endpoint.run_config(options.get("run_config"))
-        return Runner.run_streamed(starting_agent, input, **options)
+        return Runner.run_streamed(starting_agent, input, **_at_endpoint(options))
+
+
+def _at_endpoint(options: dict[str, Any]) -> dict[str, Any]:
+    walk = WALK.get(None)
+    if walk is None:
+        return options
+    return options | {"run_config": walk.endpoint.run_config(options.get("run_config"))}
 
 
 class Walk:
@@ -82,14 +91,20 @@ class Walk:
     ) -> None:
         self.endpoint = endpoint
         self.journal = journal
+        self.stopped: Stopped | None = None
+        """Why it goes no further. From then on no step begins, also where the file has caught it."""
         self.history: list[Any] | None = None
         """The file's own `conversation_history`."""
         self.state: dict[str, Any] | None = None
         """The file's own `state`."""
         self.said: set[str] = set()
-        """What agents answered: text, or data as JSON. None of it is to be shown once more at the end."""
+        """What the user and agents have said: text, or data as JSON. It is not to be shown once more at the end."""
+        self.hidden: set[str] = set()
+        """Text of it that the sidecar hides: an End node may show it all the same."""
         self.shown = False
         """Whether there was an answer to show, so that nothing is to be shown in its place."""
+        self.refused = False
+        """Whether an agent has refused in words of its own."""
         self.data: Any = None
         """The last answer that is data."""
         self.tripped: list[Any] = []
@@ -97,16 +112,31 @@ class Walk:
         self._turn = turn
         self._export = export
         self._memory = memory
-        self._pause = pause
+        self._answered = pause
         self._templates = templates
+        self._begun: dict[str, Any] = {}
+        self._pauses: dict[int, Pause] = {}
+        self._under_way: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
 
     # What the file starts with
 
     def start_state(self, defaults: dict[str, Any]) -> dict[str, Any]:
-        """The file's state: its defaults, under the session's variables and what earlier turns left."""
+        """The file's state: its defaults, under the session's variables and what earlier turns changed."""
         defaults.update(deepcopy(self._memory.state))
-        self.state = defaults
+        self.state, self._begun = defaults, deepcopy(defaults)
         return defaults
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Of the state what this turn or an earlier one has changed: other variables go by the file and the session."""
+        if self.state is None:
+            return self._memory.saved
+        known = self._begun
+        return {
+            name: value
+            for name, value in self.state.items()
+            if name in self._memory.saved or name not in known or known[name] != value
+        }
 
     def start_history(self, begun: list[Any]) -> list[Any]:
         """The file's history: what was before, then what it begins with."""
@@ -115,41 +145,114 @@ class Walk:
 
     # Steps
 
+    @contextmanager
+    def _step(self, kind: str, **facts: str) -> Iterator[Step]:
+        """One step, with its outcome where it was taken before; what fails in it is noted: a file may go on."""
+        if self.stopped is not None:
+            raise self.stopped
+        task, ended = asyncio.current_task(), asyncio.get_running_loop().create_future()
+        assert task is not None
+        self._under_way[ended] = task
+        step: Step = {}
+        try:
+            step = self.journal.begin(kind, **facts)
+            yield step
+        except Stopped as stopped:
+            self.stopped = stopped
+            raise
+        except LimitReached as limit:
+            self.stopped = OverLimit(limit)
+            raise self.stopped from limit
+        except Exception as error:
+            if step and self.stopped is None:  # beside one that waits, it is taken once more
+                step["failed"] = f"{type(error).__name__}: {error}"
+                turn, cause = self._turn, type(error).__name__
+                log.warning("step_failed", workflow=turn.workflow_id, thread=turn.thread.id, step=kind, error=cause)
+            raise
+        finally:
+            del self._under_way[ended]
+            ended.set_result(None)
+
+    def _wait(self, step: Step, pause: Pause) -> NoReturn:
+        """The step waits for the user."""
+        self._pauses[id(step)] = pause
+        raise Suspended
+
+    async def follow(self, workflow: Awaitable[Any]) -> Any:
+        """What the workflow returns; `Stopped` where it goes no further, whatever the file has made of that."""
+        returned = None
+        try:
+            returned = await workflow
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            if self.stopped is None:
+                raise
+        if self.stopped is None:
+            self.journal.end()
+            return returned
+        while self._pauses and self._under_way:  # what is beside a step that waits comes to its end
+            await asyncio.wait(self._under_way)
+        raise self.stopped
+
+    def asked(self) -> Pause:
+        """What the user is asked first; the pauses of other steps are kept with these."""
+        first, *others = [step for step in self.journal.steps if id(step) in self._pauses]
+        for step in others:
+            step["waits"] = self._pauses[id(step)].kept
+        first["waits"] = True
+        return self._pauses[id(first)]
+
+    async def close(self) -> None:
+        """Leave nothing behind of what the file began and did not wait for."""
+        self.stopped = self.stopped or Stopped()
+        while self._under_way:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.wait(self._under_way)
+
+    def _answer_to(self, step: Step) -> Pause | None:
+        """What the user said to a step that waited; `Suspended` where they are still to be asked."""
+        waits = step.pop("waits", None)
+        if isinstance(waits, dict):
+            self._wait(step, Pause.again(self._turn, waits))
+        return self._answered if waits else None
+
     def approve(self, message: str = "", *_: Any, **__: Any) -> bool:
         """What the user decides; where that is not known yet, the workflow waits."""
-        step, known = self.journal.begin("approval", message=str(message))
-        if not known:
-            step["waits"] = True
-            raise Suspended(Pause.asking(self._turn, str(message)))
-        return bool(step["approved"])
+        if INSIDE.get():
+            raise RuntimeError("a tool cannot wait for an approval; let it have needs_approval=True")
+        with self._step("approval", message=str(message)) as step:
+            if (answer := self._answer_to(step)) is not None:
+                step["approved"] = answer.calls[0].approved
+            if "approved" not in step:
+                self._wait(step, Pause.asking(self._turn, str(message)))
+            return bool(step["approved"])
 
-    async def guard(self, run_guardrails: Callable[..., Awaitable[Any]], *given: Any, **options: Any) -> list[Verdict]:
+    async def guard(self, run_guardrails: Callable[..., Awaitable[Any]], *given: Any, **options: Any) -> list[Any]:
         """The guardrails' results; what was paid for once is not paid for again."""
-        step, known = self.journal.begin("guardrails", input=fingerprint([given[1:3], options.get("data")]))
-        if not known:
-            try:
-                results = await run_guardrails(*given, **options)
-            except Exception as error:
-                self._failed(step, error)
-                raise
-            step["results"] = [verdict(result) for result in results]
-        return [Verdict(**result) for result in step["results"]]
+        if INSIDE.get():
+            return list(await run_guardrails(*given, **options))
+        with self._step("guardrails", input=fingerprint([given[1:3], options.get("data")])) as step:
+            if "results" not in step:
+                try:
+                    results = await run_guardrails(*given, **options)
+                except ExceptionGroup as group:  # the package runs them in a task group
+                    raise group.exceptions[0] from group
+                step["results"] = [verdict(result) for result in results]
+            return [Verdict(**result) for result in step["results"]]
 
     async def search(self, node: str, search: Callable[..., Any], *given: Any, **options: Any) -> list[Any]:
         """What a file-search node finds: in OpenAI's vector store, or by the function that the sidecar names."""
-        step, known = self.journal.begin("search", node=node, input=fingerprint([given, options]))
-        if not known:
-            own = self._export.bound_tools.get(node)
-            try:
-                if own is None:
-                    step["found"] = [plain(each) async for each in search(*given, **options)]
+        with self._step("search", node=node, input=fingerprint([given, options])) as step:
+            if "found" not in step:
+                if (own := self._export.bound_tools.get(node)) is None:
+                    there = [each async for each in search(*given, **options)]
                 else:
                     answered = own(options["query"])
-                    step["found"] = plain(await answered if inspect.isawaitable(answered) else answered)
-            except Exception as error:
-                self._failed(step, error)
-                raise
-        return [found(each) for each in step["found"]]
+                    there = await answered if inspect.isawaitable(answered) else answered
+                step["found"] = plain(there)
+            return [found(each) for each in step["found"]]
 
     async def run(
         self,
@@ -159,32 +262,23 @@ class Walk:
         context: Any = None,
         max_turns: int | None = MAX_TURNS,
         run_config: RunConfig | None = None,
+        hooks: RunHooks[Any] | None = None,
         **options: Any,
     ) -> Result:
         """Run an agent, and show what of it is to be seen."""
-        if options.get("hooks") is not None:
-            raise TypeError("Runner.run(hooks=…) is taken: tool calls are counted with it")
-        step, known = self.journal.begin("run", agent=agent.name, input=fingerprint(given))
-        if known and "waits" not in step:
-            return self._recalled(agent, step)
-        step.pop("waits", None)
-        pause, self._pause = self._pause, None
-        if known and pause is None:
-            raise Diverged(f"the run of agent {agent.name!r} is not stored")
-        options |= {"context": context, "max_turns": max_turns, "run_config": self.endpoint.run_config(run_config)}
-        try:
-            result = await self._stream(agent, given, pause, options)
-        except Suspended:
-            step["waits"] = True
-            raise
-        except Exception as error:
-            self._failed(step, error)
-            raise
-        items = [item.to_input_item() for item in result.new_items if item.type != "tool_approval_item"]
-        output = result.final_output
-        step |= {"items": plain(items), "last": result.last_agent.name, "output": _written(output)}
-        await self._tell(result.last_agent, output, step["output"])
-        return Result(given, step["items"], output, result.last_agent)
+        with self._step("run", agent=agent.name, input=fingerprint(given)) as step:
+            if "output" in step:
+                return self._recalled(agent, given, step)
+            options |= {"context": context, "max_turns": max_turns, "run_config": self.endpoint.run_config(run_config)}
+            options["hooks"] = ToolCalls(self._turn, hooks)
+            result = await self._stream(agent, given, self._answer_to(step), options)
+            if result.interruptions:
+                self._wait(step, Pause.of(self._turn, result))
+            items = [item.to_input_item() for item in result.new_items if item.type != "tool_approval_item"]
+            output = result.final_output
+            step |= {"items": plain(items), "last": result.last_agent.name, "output": _written(output)}
+            await self._tell(result.last_agent, output)
+            return Result(given, step["items"], output, result.last_agent)
 
     async def _stream(
         self, agent: Agent[Any], given: Any, pause: Pause | None, options: dict[str, Any]
@@ -199,44 +293,39 @@ class Walk:
                 if call.approved and not call.by_provider and self._shows(agent) is True:
                     task = CustomTask(title=readable(call.name), status_indicator="loading")
                     await answer.begin_call(call.call_id, task)
-        result = Runner.run_streamed(agent, source, hooks=ToolCalls(turn), **options)
+        outside = INSIDE.set(True)  # for the tasks of the run, which begin here
+        try:
+            result = Runner.run_streamed(agent, source, **options)
+        finally:
+            INSIDE.reset(outside)
         visible = Visible(result, self._enters)
         try:
             await answer.follow(visible)
         except TRIPPED:
             await answer.take_back()
             raise
-        except Exception:
+        except Exception as error:
             await answer.finish()
+            self.refused = isinstance(error, ModelRefusalError) and answer.said_anything
             raise
         finally:
             if not result.is_complete:
                 result.cancel()
         self.shown = self.shown or visible.spoke
-        if result.interruptions:
-            waiting = Pause.of(turn, result)
-            await answer.finish(without=[call.call_id for call in waiting.calls])
-            raise Suspended(waiting)
-        await answer.finish()
+        await answer.finish(without=[item.call_id or "" for item in result.interruptions])
         return result
 
-    def _recalled(self, agent: Agent[Any], step: Step) -> Result:
+    def _recalled(self, agent: Agent[Any], given: Any, step: Step) -> Result:
         """What a run came to that was taken, and shown, before the workflow waited."""
-        last = agent
-        if agent.name != step["last"]:
-            last = next(each for each in self._export.agents.values() if each.name == step["last"])
+        handed = [each for each in agent.handoffs if isinstance(each, Agent)]
+        known = [agent, *handed, *self._export.agents.values()]
+        last = next((each for each in known if each.name == step["last"]), None)
+        if last is None:
+            raise Diverged(f"agent {step['last']!r}, which had answered, is not there")
         kind = _output_type(last)
         output = step["output"] if kind is str else TypeAdapter(kind).validate_json(step["output"])
-        self._remember(last, output, step["output"])
-        return Result(None, step["items"], output, last)
-
-    def _failed(self, step: Step, error: Exception) -> None:
-        """Note it: a file may catch the error and go on."""
-        step["failed"] = f"{type(error).__name__}: {error}"
-        turn, kind = self._turn, step["kind"]
-        log.warning(
-            "step_failed", workflow=turn.workflow_id, thread=turn.thread.id, step=kind, error=type(error).__name__
-        )
+        self._remember(last, output)
+        return Result(given, step["items"], output, last)
 
     # What is shown
 
@@ -247,20 +336,22 @@ class Walk:
             await self._turn.emit(self._turn.progress(agent.name))
         return shows is True and _output_type(agent) is str
 
-    async def _tell(self, agent: Agent[Any], output: Any, written: str) -> None:
+    async def _tell(self, agent: Agent[Any], output: Any) -> None:
         """Show the data that an agent answered, where the sidecar asks for it."""
-        self._remember(agent, output, written)
+        self._remember(agent, output)
         if not isinstance(output, str):
             if (template := self._template(agent)) is not None:
                 await self._turn.emit(self._turn.widget(template.build(plain(output))))
             elif self._shows(agent) is True:
                 await self._turn.emit(self._turn.say(readable_block(plain(output))))
 
-    def _remember(self, agent: Agent[Any], output: Any, written: str) -> None:
-        self.said.add(written)
+    def _remember(self, agent: Agent[Any], output: Any) -> None:
+        self.said.add(output.model_dump_json() if isinstance(output, BaseModel) else _written(output))
         shows = self._shows(agent)
         if isinstance(output, str):
             self.shown = self.shown or bool(output)  # text that the sidecar hides is no reason to show data instead
+            if shows is not True:
+                self.hidden.add(output)
         elif shows is not False:
             self.data = output
             self.shown = self.shown or shows is True or self._template(agent) is not None
@@ -319,4 +410,5 @@ def _output_type(agent: Agent[Any]) -> Any:
 
 
 def _written(output: Any) -> str:
-    return output if isinstance(output, str) else TypeAdapter(type(output)).dump_json(output).decode()
+    """Text, or data as JSON that its type reads again."""
+    return output if isinstance(output, str) else TypeAdapter(type(output)).dump_json(output, by_alias=True).decode()

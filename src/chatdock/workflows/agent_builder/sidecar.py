@@ -51,9 +51,14 @@ class Sidecar(_Table):
     tools: Mapping[str, Binding] = Field(default_factory=dict)
     """By variable (or, of a file-search node, by the variable of its result): "module:function", or "client"."""
     models: Mapping[str, Text] = Field(default_factory=dict)
+    """By the file's name of a model; "*" stands for all that are not named."""
     approval: ApprovalTable = ApprovalTable()
     refusal: Text | None = None
     """What is said when a guardrail trips."""
+
+    def model(self, name: str) -> str:
+        """What the endpoint calls a model of the file."""
+        return self.models.get(name, self.models.get("*", name))
 
 
 def sidecar_path(export: Path) -> Path:

@@ -90,6 +90,12 @@ class Pause:
         return cls(HiddenContextItem(**turn.place(), content={}), None, [call])
 
     @classmethod
+    def again(cls, turn: Turn, kept: dict[str, Any], item: HiddenContextItem | None = None) -> Pause:
+        """What `kept` was; `item` is where it stands in the thread already."""
+        place = item or HiddenContextItem(**turn.place(), content={})
+        return cls(place, kept["state"], [Call(**call) for call in kept["calls"]], kept.get("around"))
+
+    @classmethod
     async def find(cls, turn: Turn) -> Pause | None:
         """The paused run of the turn's thread, if there is one."""
         if not turn.hidden_ids or turn.load_items is None:
@@ -98,7 +104,7 @@ class Pause:
             if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
                 kept = item.content.get(KEPT, {})
                 if "calls" in kept:
-                    return cls(item, kept["state"], [Call(**call) for call in kept["calls"]], kept.get("around"))
+                    return cls.again(turn, kept, item)
         return None
 
     def asked_by(self, item_id: str) -> Call | None:
@@ -155,9 +161,14 @@ class Pause:
             raise CustomStreamError(CHANGED, allow_retry=True) from error
         return state
 
-    def _stored(self, turn: Turn) -> Emitted:
+    @property
+    def kept(self) -> dict[str, Any]:
+        """As it is stored, JSON."""
         kept = {"state": self._state, "calls": [asdict(call) for call in self.calls]}
-        content = {KEPT: kept if self.around is None else kept | {"around": self.around}}
+        return kept if self.around is None else kept | {"around": self.around}
+
+    def _stored(self, turn: Turn) -> Emitted:
+        content = {KEPT: self.kept}
         if len(orjson.dumps(content)) > MAX_BYTES:
             raise CustomStreamError(TOO_LARGE, allow_retry=False)
         self._item = self._item.model_copy(update={"content": content})
