@@ -56,7 +56,7 @@ def check(path: Path, endpoint: ModelEndpoint | None, settings: Settings) -> Che
     try:
         source = read_export(path)
         findings += [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in source.repairs]
-        findings += _secrets(ast.parse(source.repaired))
+        findings += _secrets(source.tree())
         export = load_export(path)
         repaired = [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in export.repairs]
         findings = [*repaired, *_stubs(export), *_hosted(export, endpoint, settings), *_secrets(export.tree)]
