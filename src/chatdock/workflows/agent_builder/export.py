@@ -20,6 +20,7 @@ from agents import Agent, FunctionTool
 from chatdock.workflows.agent_builder import guardrails, rewrite
 from chatdock.workflows.agent_builder.repairs import KEYED, MODEL, CannotRepair, Repair
 from chatdock.workflows.agent_builder.schema import KeyedModel, keyed
+from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agent_builder.sidecar import CLIENT, AgentTable, Sidecar, read_sidecar, wrong_key
 from chatdock.workflows.agent_builder.source import Source, read_export
 from chatdock.workflows.agent_builder.strings import quietly
@@ -159,7 +160,8 @@ def _executed(source: Source, name: str) -> tuple[ModuleType, list[Repair]]:
             exec(code, vars(module))  # noqa: S102 - what the operator asked to serve
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise WorkflowError(f"{path} cannot be loaded: {explained(error, str(path), {__file__})}") from error
+        why = without_secrets(explained(error, str(path), {__file__}), source.tree())
+        raise WorkflowError(f"{path} cannot be loaded: {why}") from None  # its own message may hold a secret
     if not callable(vars(module).get("run_workflow")) or "WorkflowInput" not in vars(module):
         raise WorkflowError(f"{path} has no run_workflow(WorkflowInput), with which every export of a workflow ends")
     return module, mended
