@@ -149,7 +149,10 @@ def check(
     started = write_sidecar and checked.export is not None and not written.exists()
     if started:
         assert checked.export is not None
-        written.write_text(checking.started_sidecar(checked.export), encoding="utf-8")
+        try:
+            written.write_text(checking.started_sidecar(checked.export), encoding="utf-8")
+        except OSError as error:
+            _fail(f"{written} cannot be written: {error.strerror or error}")
         typer.echo(f"{written} is started.", err=True)
     typer.echo(f"{file} {'runs' if checked.runs else 'cannot run'}")
     if write_sidecar and not started:

@@ -44,12 +44,14 @@ def journey(folder: Path, nodes: str, before: str = "", sidecar: str = "") -> Pa
 
 
 @contextmanager
-def export_server(folder: Path, url: str, path: Path, *, api: Api = "responses") -> Iterator[ThreadServer]:
+def export_server(
+    folder: Path, url: str, path: Path, *, api: Api = "responses", trace_content: bool = False
+) -> Iterator[ThreadServer]:
     """A server of one export as `wf_test`; the same folder again finds the same database."""
     made = workflow("wf_test")(export.load_export(path))
     made.titler(lambda turn: None)
     address = Address(url, KEY, None, False)
-    with serving(folder, [made], model=address, model_api=APIS[api]) as server:
+    with serving(folder, [made], model=address, model_api=APIS[api], trace_content=trace_content) as server:
         yield server
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from chatdock.cli import app
+from chatdock.workflows.agent_builder.export import load_export
 from chatdock.workflows.agent_builder.sidecar import read_sidecar, sidecar_path
+from chatdock.workflows.workflow import WorkflowError
 from tests.exports.serving import EXPORTS
 
 ELSEWHERE = "http://localhost:9/v1"
@@ -93,6 +97,12 @@ SECRETS = {
     '"server_description": "call with Bearer {}"': "a bearer token stands in mcp",
     '"server_url": "https://example.com/?api_key={}"': "a secret in the address stands in mcp, server_url",
     '"server_url": "https://user:{}@example.com/"': "a secret in the address stands in mcp, server_url",
+    '"server_url": "https://example.com/s/{}0123456789/mcp"': "a secret in the address stands in mcp, server_url",
+    '"access_token": "{}"': "a secret stands in mcp, access_token",
+    '"server_description": dict(api_key="{}")': "a secret stands in mcp, api_key",
+    '"authorization": f"Bearer {}"': "a token stands in mcp, authorization",
+    '"authorization": "Bearer " + "{}"': "a token stands in mcp, authorization",
+    '"server_description": "postgresql://me:{}@db/"': "a secret in the address stands in mcp",
 }
 
 
@@ -108,10 +118,46 @@ def test_a_secret_is_named_by_place_and_kind_alone(tmp_path: Path, member: str, 
     assert TOKEN not in done.output
 
 
-def test_a_value_that_is_read_from_outside_is_no_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["{}", "f'Bearer {{{}}}'", "'Bearer ' + {}", "''"])
+def test_a_value_that_is_read_from_outside_is_no_secret(tmp_path: Path, value: str) -> None:
     path = placed(tmp_path, "checked")
-    path.write_text(path.read_text().replace('"pk-canary-5f2b9d71c3"', "__import__('os').environ.get('TOKEN', '')"))
+    outside = "__import__('os').environ.get('TOKEN', '')"
+    path.write_text(path.read_text().replace('"pk-canary-5f2b9d71c3"', value.format(outside)))
     assert "secret" not in checked(path).stdout
+
+
+def test_headers_that_say_what_is_sent_are_no_secret(tmp_path: Path) -> None:
+    path = placed(tmp_path, "checked")
+    headers = '"headers": {"Content-Type": "application/json", "User-Agent": "parcels"}'
+    path.write_text(path.read_text().replace('"authorization": "pk-canary-5f2b9d71c3"', headers))
+    assert "secret" not in checked(path).stdout
+
+
+RAISES = {
+    "its own": "raise ValueError(f'bad: {mcp.tool_config}')",
+    "pydantic's": "ModelSettings(extra_headers=mcp.tool_config['authorization'])",
+    "shortened": "ModelSettings(extra_headers=mcp.tool_config['authorization'] + 'x' * 200)",
+    "a key": "{}[mcp.tool_config['authorization']]",
+    "an exit": "__import__('sys').exit(mcp.tool_config['authorization'])",
+    "not loaded": "= mcp",
+    "an escape": "odd = '\\d'  # canary-5f2b9d71c3",
+}
+
+
+@pytest.mark.parametrize("line", RAISES.values(), ids=RAISES)
+def test_no_error_and_no_warning_tells_a_secret(
+    tmp_path: Path, line: str, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    path = placed(tmp_path, "checked")
+    path.write_text(path.read_text().replace("courier = Agent(", f"{line}\ncourier = Agent("))
+    done = checked(path)
+    assert "5f2b9d" not in done.output
+    assert [*recwarn] == []
+    with pytest.raises(WorkflowError) if "odd" not in line else nullcontext() as caught:
+        load_export(path)
+    if caught is not None:
+        assert "5f2b9d" not in "".join(traceback.format_exception(caught.value))
+    assert "5f2b9d" not in "".join(capfd.readouterr())
 
 
 CANNOT = {
@@ -135,6 +181,12 @@ def test_what_stops_a_start_is_said_and_the_exit_code_tells(tmp_path: Path, old:
     assert TOKEN not in done.output
 
 
+def test_a_file_that_serve_does_not_take_by_its_name_cannot_run(tmp_path: Path) -> None:
+    path = Path(shutil.copy(EXPORTS / "checked.py", tmp_path / "checked.txt"))
+    assert checked(path).exit_code == 1
+    assert "its name must end in .py" in checked(path).output
+
+
 def test_a_file_that_is_no_export_is_told_so(tmp_path: Path) -> None:
     path = tmp_path / "other.py"
     path.write_text("x = 1\n")
@@ -156,12 +208,32 @@ def test_a_sidecar_is_started_with_everything_and_says_nothing_until_a_line_is_u
     first, *lines = text.splitlines()
     uncommented = [line.removeprefix("# ") for line in lines if "widget" not in line and "refusal" not in line]
     sidecar.write_text("\n".join(uncommented))
-    (tmp_path / f"{path.stem}_tools.py").write_text(
+    (tmp_path / "my_tools.py").write_text(
         "def __getattr__(name):\n    if name.startswith('__'):\n        raise AttributeError(name)\n    return print\n"
     )
     done = checked(path)
     assert done.exit_code == 0, done.output
     assert path.name in first
+
+
+def test_a_sidecar_that_was_started_can_name_what_is_not_in_ascii(tmp_path: Path) -> None:
+    path = placed(tmp_path, "checked")
+    path.write_text(path.read_text().replace("courier", "übersetzer").replace("send_parcel", "größe"))
+    assert checked(path, "--write-sidecar").exit_code == 0
+    sidecar = sidecar_path(path)
+    lines = sidecar.read_text(encoding="utf-8").splitlines()
+    kept = [line.removeprefix("# ") for line in lines if "[agents" in line or "show" in line or "größe" in line]
+    sidecar.write_text("\n".join([*kept[:2], "[tools]", *kept[2:]]), encoding="utf-8")
+    read = read_sidecar(path)
+    assert (read.agents["übersetzer"].show, read.tools) == (True, {"größe": "client"})
+
+
+def test_a_sidecar_that_cannot_be_written_is_told_so(tmp_path: Path) -> None:
+    path = placed(tmp_path, "checked")
+    sidecar_path(path).symlink_to(tmp_path / "nowhere" / "checked.toml")
+    done = checked(path, "--write-sidecar")
+    assert done.exit_code == 1
+    assert "cannot be written: No such file" in done.output
 
 
 def test_a_sidecar_that_is_there_is_never_overwritten(tmp_path: Path) -> None:

@@ -99,6 +99,9 @@ LOOPS = {
     "import asyncio\nasyncio.run(run_workflow(None))": True,
     "import asyncio\nasyncio.get_event_loop().run_until_complete(run_workflow(None))": True,
     'if __name__ == "__main__":\n  import asyncio\n  asyncio.run(run_workflow(None))': False,
+    'import asyncio\ndef main(): asyncio.run(run_workflow(None))\nif __name__ == "__main__":\n  main()': False,
+    "import asyncio\nhelped = [lambda: helper()]\ndef helper(): asyncio.run(run_workflow(None))": True,
+    "import asyncio\n@function_tool\ndef tool(): asyncio.run(run_workflow(None))": True,
 }
 
 

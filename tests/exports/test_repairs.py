@@ -10,16 +10,18 @@ import shutil
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from agents import AgentOutputSchema, RunContextWrapper
+from agents import AgentOutputSchema
 
 from chatdock.workflows.agent_builder.export import Export, load_export
 from chatdock.workflows.agent_builder.repairs import CannotRepair, repair
 from chatdock.workflows.workflow import WorkflowError
+from tests.exports.scripted import prompt, run
 from tests.exports.serving import EXPORTS
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,14 @@ LINES = {
     "guardrail_output": {19: "every guardrail"},
     "input": {114: "function `input`"},
     "keys": dict.fromkeys((5, 6, 10, 11, 12, 13), "no name of a field"),
+    "mixed": {
+        6: "no name of a parameter",
+        **dict.fromkeys((10, 11, 16, 17), "no name of a field"),
+        27: "braces that are text",
+        44: "a path",
+        **dict.fromkeys((112, 114, 116), "nothing in it"),
+        **dict.fromkeys((128, 137), "function `input`"),
+    },
     "nullable": {6: "commas", 10: "commas"},
     "quotes": {} if NEWER else {54: "quotes"},
     "temperature": {8: "a path"},
@@ -43,35 +53,6 @@ LINES = {
 
 def bug(name: str) -> Export:
     return load_export(EXPORTS / "bugs" / f"{name}.py")
-
-
-class Scripted:
-    """`Runner` for a file: agents answer what the test says, in order."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[Any, dict[str, Any]]] = []
-
-    async def run(self, agent: Any, **given: Any) -> Any:
-        self.asked.append((agent, given))
-        answer = self.answers.pop(0)
-        return SimpleNamespace(final_output=answer, new_items=[], final_output_as=lambda _kind: answer)
-
-
-async def run(export: Export, *answers: Any, text: str = "Hello") -> tuple[Any, Scripted]:
-    """Execute a workflow with scripted agents and no tracing; what it returned."""
-    module: Any = export.module
-    module.Runner = runner = Scripted(*answers)
-    if hasattr(module, "trace"):
-        module.trace = lambda _name: __import__("contextlib").nullcontext()
-    return await module.run_workflow(module.WorkflowInput(input_as_text=text)), runner
-
-
-def prompt(export: Export, function: str, context: str, *given: Any) -> str:
-    """What a function of instructions makes of its context."""
-    module: Any = export.module
-    agent = next(iter(export.agents.values()))
-    return str(getattr(module, function)(RunContextWrapper(getattr(module, context)(*given)), agent))
 
 
 @pytest.mark.parametrize("path", BUGS, ids=lambda path: path.stem)
@@ -146,6 +127,34 @@ def test_numbers_and_types_are_what_was_meant() -> None:
     assert [each["type"] for each in schema["guest"]["anyOf"]] == ["string", "null"]
 
 
+PARAMETERS = {
+    "a: string,null": {"a": ["string", "null"]},
+    "a: string, null": {"a": ["string", "null"]},
+    "a: null,string, b: null,number": {"a": ["string", "null"], "b": ["number", "null"]},
+    "a: string,null,number": {"a": ["string", "number", "null"]},
+    "a: integer, b: string,null, c: boolean": {"a": ["integer"], "b": ["string", "null"], "c": ["boolean"]},
+    "\n  a: string,null,\n  b: array,null\n": {"a": ["string", "null"], "b": ["array", "null"]},
+    "string: string, null: null": {"string": ["string"], "null": ["null"]},
+    "from: string, to: string": {"from": ["string"], "to": ["string"]},
+    "image description: string,null, 2nd: null": {"image description": ["string", "null"], "2nd": ["null"]},
+    "_id: string, field_id: string": {"_id": ["string"], "field_id": ["string"]},
+}
+
+
+@pytest.mark.parametrize(("written", "meant"), PARAMETERS.items(), ids=PARAMETERS)
+def test_a_tools_parameters_are_what_was_asked_for(tmp_path: Path, written: str, meant: dict[str, list[str]]) -> None:
+    path = tmp_path / "tool.py"
+    text = (EXPORTS / "bugs" / "nullable.py").read_text()
+    path.write_text(text.replace("guest: string,null, note: string,null, nights: integer", written))
+    schema = load_export(path).stub_tools["book_room"].params_json_schema["properties"]
+    assert {name: [each["type"] for each in kind.get("anyOf", [kind])] for name, kind in schema.items()} == meant
+
+
+def test_functions_that_are_no_tools_keep_their_parameters() -> None:
+    text = "def pick(a: str,list, b: int,null=None):\n  return a\n"
+    assert repair(text) == (text, [])
+
+
 @pytest.mark.anyio
 async def test_quotes_inside_quotes_are_read() -> None:
     _, runner = await run(bug("quotes"), "Hi!", text="Good day")
@@ -184,6 +193,69 @@ async def test_keys_that_are_no_names_stay_the_keys_of_the_answer() -> None:
     assert json.loads(answer.json()) == given
 
 
+KEYS = (
+    *("@type", "__typename", "__class__", "model_config", "model_fields", "model_dump", "model_dump_json", "copy"),
+    *("2nd", "a.b", "a-b", "a (b)", "100%", "😀", "½", "µ", "pre\u0301nom", "prénom", "None", "lambda", "def", "type"),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.filterwarnings('ignore:Field name "copy":UserWarning')  # which runs nevertheless
+async def test_any_key_is_the_one_that_the_model_answers_and_the_workflow_finds(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "keys.py"
+    path.write_text((EXPORTS / "bugs" / "keys.py").read_text().replace("  _id: str\n", f"  _id: str\n  {key}: str\n"))
+    export = load_export(path)
+    schema = AgentOutputSchema(export.agents["painter"].output_type)  # type: ignore[arg-type]
+    assert key in schema.json_schema()["properties"]
+    answer: Any = schema.validate_json(
+        json.dumps(
+            {"image description": "", "from": "", "_id": "", "json": "", "frame": {"class": "", "width-cm": 1}}
+        ).removesuffix("}")
+        + f', {json.dumps(key)}: "v"}}'
+    )
+    assert answer.model_dump()[key] == "v"
+    assert json.loads(answer.json())[key] == "v"
+
+
+def test_keys_that_come_to_the_same_name_stay_apart(tmp_path: Path) -> None:
+    path = tmp_path / "keys.py"
+    keys = ["image description", "image-description", "field_image_description", "image_description", "class", "Class"]
+    lines = "".join(f"  {key}: Literal['{key}']\n" for key in keys)
+    text = (EXPORTS / "bugs" / "keys.py").read_text().replace("  image description: str\n", lines)
+    path.write_text(f"from typing import Literal\n{text}")
+    export = load_export(path)
+    schema = AgentOutputSchema(export.agents["painter"].output_type).json_schema()["properties"]  # type: ignore[arg-type]
+    assert {key: schema[key]["const"] for key in keys} == {key: key for key in keys}
+
+
+@pytest.mark.anyio
+async def test_two_bugs_on_one_line_and_all_kinds_in_one_file_are_repaired() -> None:
+    export = bug("mixed")
+    schema = export.stub_tools["move_booking"].params_json_schema["properties"]
+    assert {name: [each["type"] for each in kind.get("anyOf", [kind])] for name, kind in schema.items()} == {
+        "guest": ["string", "null"],
+        "from": ["string"],
+        "to": ["string", "null"],
+        "user-id": ["integer", "null"],
+        "class": ["string", "null"],
+    }
+    planner = export.agents["planner"]
+    assert (planner.model_settings.temperature, planner.model_settings.top_p) == (0.25, 1.0)
+    answer = {"stops": [{"place name": "Bonn", "2nd choice": "Trier"}], "__typename": "Trip", "model_config": "x"}
+    planned = AgentOutputSchema(planner.output_type).validate_json(json.dumps(answer))  # type: ignore[arg-type]
+    returned, runner = await run(export, planned, "booked")
+    assert returned == {"message": "2 tries: booked"}
+    assert runner.asked[1][1]["input"][-1]["content"][0]["text"] == "Trier from Köln, 'x'"
+    assert runner.asked[1][1]["context"].input_output_parsed_stops == answer["stops"]
+    assert prompt(export, "planner_instructions", "PlannerContext", "by train", "Köln") == (
+        "Plan « by train » from Köln 🚂. Don't use {id} or {...}.\n"
+        '{\n  "stops": [\n    {"place name": string, "2nd choice": "…"}, // at most {3}\n  ],\n'
+        '  "from": {"town": Köln, "class": 1 | 2}\n}\n'
+        'Say """done""" at the end, or {"yes"} or {"no"}.'
+    )
+
+
 @pytest.mark.anyio
 async def test_a_file_search_waits_for_its_pages() -> None:
     export = bug("file_search")
@@ -214,6 +286,8 @@ async def test_the_line_of_an_error_is_that_of_the_file(tmp_path: Path) -> None:
 REFUSED = {
     "no end": ('x = """text\n', 1, "a string that begins here has no end; close it with"),
     "no Python": ("x = 1\ny = = 2\n", 2, "mend it by hand"),
+    "a path of Windows": ('x = 1\ny = "C:\\Users"\n', 2, "double each backslash that is text"),
+    "a null byte": ('x = "\0"\n', 1, "null bytes"),
     "backslash in a field": ('x = []\ny = f"{"\\n".join(x)}"\n', 2, "give the value a name on a line above"),
 }
 
@@ -228,12 +302,68 @@ def test_what_is_not_certain_is_refused_with_its_line_and_an_edit(text: str, lin
     assert caught.value.line == line
 
 
-def test_input_before_any_result_is_refused_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "early.py"
-    text = (EXPORTS / "bugs" / "quotes.py").read_text()
-    path.write_text(text.replace('state["nickname"])\n', 'input["output_text"])\n'))
-    with pytest.raises(WorkflowError, match=rf"^{path}:63: .*no node has answered before; write the variable"):
+NOTHING, NOT_ALL = "no node has answered before", "not every node before has that"
+IF, ELSE, NEXT = "    if state", "    else:\n", "    reviewer_result_temp"
+UNCERTAIN = {
+    "nothing before": (IF, f'    early = input["output_text"]\n{IF}', 71, NOTHING),
+    "the other branch": (ELSE, f'{ELSE}      early = input["output_text"]\n', 89, NOTHING),
+    "one way without": (ELSE, f"    elif True:\n      pass\n{ELSE}", 116, NOT_ALL),
+    "another kind of result": ('input["output_text"]', 'input["output_parsed"]', 114, NOT_ALL),
+    "a transform between": (NEXT, f"    transform_result = {{}}\n{NEXT}", 115, NOT_ALL),
+    "a loop between": (NEXT, f"    while state == {{}}:\n      transform_result = {{}}\n{NEXT}", 116, NOT_ALL),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line", "said"), UNCERTAIN.values(), ids=UNCERTAIN.keys())
+def test_input_that_no_node_before_has_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, said: str
+) -> None:
+    path = tmp_path / "uncertain.py"
+    path.write_text((EXPORTS / "bugs" / "input.py").read_text().replace(old, new, 1))
+    with pytest.raises(WorkflowError, match=rf"^{path}:{line}: .*{said}.*; write the variable"):
         load_export(path)
+
+
+@pytest.mark.anyio
+async def test_input_may_be_a_transforms_and_that_of_an_authors_function_stays(tmp_path: Path) -> None:
+    path = tmp_path / "input.py"
+    own = '    def own(input):\n      return input["mine"]\n    transform_result = {"topic": own({"mine": "ships"})}\n'
+    text = (EXPORTS / "bugs" / "input.py").read_text().replace('input["output_text"]', 'input["topic"]')
+    path.write_text(text.replace(NEXT, f"{own}{NEXT}", 1))
+    _, runner = await run(load_export(path), "the draft", "reviewed")
+    assert runner.asked[1][1]["context"].input_output_text == "ships"
+
+
+BYTES = {
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "BOM": lambda text: text.encode("utf-8-sig"),
+    "tabs": lambda text: re.sub(r"(?m)^(  )+", lambda indent: "\t" * (len(indent[0]) // 2), text).encode(),
+    "no end of line": lambda text: text.rstrip().encode(),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("written", BYTES.values(), ids=BYTES)
+async def test_any_way_of_writing_lines_is_read(tmp_path: Path, written: Callable[[str], bytes]) -> None:
+    path = tmp_path / "empty_branch.py"
+    path.write_bytes(written((EXPORTS / "bugs" / "empty_branch.py").read_text()))
+    export = load_export(path)
+    assert [repair.line for repair in export.repairs] == [40, 58]
+    assert (await run(export, "Hi!"))[0] == {"output_text": "Hi!"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_python_finds_odd_in_a_prompt_is_not_said(tmp_path: Path) -> None:
+    path = tmp_path / "odd.py"
+    path.write_text((EXPORTS / "bugs" / "empty_branch.py").read_text().replace('"Greet."', r'"Greet \(\d+\)."'))
+    assert load_export(path).agents["greeter"].instructions == r"Greet \(\d+\)."
+
+
+def test_annotations_are_read_as_python_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    own = "class Own:\n  count: int\nKIND = Own.__annotations__['count']\n"
+    path.write_text((EXPORTS / "bugs" / "types.py").read_text().replace("# Tool definitions\n", own))
+    assert vars(load_export(path).module)["KIND"] is int
 
 
 ON_ANOTHER = """

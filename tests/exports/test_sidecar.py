@@ -44,6 +44,10 @@ def test_an_agent_may_be_named_by_its_name_where_that_is_its_alone(tmp_path: Pat
     assert loaded(tmp_path, "[agents.Painter]\nshow = true\n", "flow").agent_table("painter").show is True
 
 
+def test_a_mark_that_an_editor_put_before_it_is_none_of_it(tmp_path: Path) -> None:
+    assert loaded(tmp_path, '\ufeff[approval]\r\napprove = "Ja"\r\n').sidecar.approval.approve == "Ja"
+
+
 WRONG = {
     "no TOML": ("[agents\n", "tools.chatdock.toml is no TOML: .*line 1"),
     "unknown key": (

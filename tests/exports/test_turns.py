@@ -228,6 +228,20 @@ def test_a_mistake_of_the_file_is_a_retry_for_the_user_and_a_place_for_the_opera
     assert f"desk.py:{line}" in capfd.readouterr().err
 
 
+def test_a_mistake_that_has_a_secret_in_it_tells_nobody(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = placed(tmp_path, "desk")
+    text = path.read_text().replace('transform_result["missing"]', "transform_result[SERVICE_TOKEN]")
+    path.write_text(f'SERVICE_TOKEN = "canary-5f2b9d71c3"\n{text}')
+    with (
+        model_endpoint(triage("broken")) as endpoint,
+        export_server(tmp_path, endpoint.url, path, trace_content=True) as server,
+    ):
+        assert server.backend.chat().create("Hm").outcome == "failed"
+    assert json.loads(capfd.readouterr().err.splitlines()[-1])["error"] == "KeyError: '…'"
+    stored = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
+    assert b"5f2b9d" not in stored
+
+
 def test_models_are_mapped_and_what_only_openai_takes_is_not_sent(tmp_path: Path) -> None:
     sidecar = '[models]\n"gpt-5" = "ours"\n"*" = "small"\n'
     steps: list[Step] = [[Say('{"category": "letter"}')], [Say("Dear Ann.")], [Say("Sent.")]]

@@ -23,6 +23,7 @@ from chatdock.workflows.agent_builder.endpoint import Endpoint
 from chatdock.workflows.agent_builder.journal import Diverged, Journal, OverLimit, Suspended
 from chatdock.workflows.agent_builder.memory import Memory
 from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
+from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
@@ -143,7 +144,10 @@ class ExportAdapter(PausingAdapter):
         except (LimitReached, BaseStreamError, WorkflowError):
             raise
         except (Exception, SystemExit) as error:  # a file that was a script may exit, and the server may not
-            raise self._mistake(turn, error) from error
+            said = without_secrets(f"{type(error).__name__}: {error}", self.export.tree)
+            self._tell_mistake(turn, error, said)
+            # What a failure came from is kept in the turn's trace.
+            raise CustomStreamError(BROKEN, allow_retry=True) from (error if said.endswith(str(error)) else None)
         refused = any(returned is each for each in walk.tripped)
         last = self._refusal if refused else closing(walk, returned)
         if last is not None:
@@ -163,8 +167,8 @@ class ExportAdapter(PausingAdapter):
             WALK.reset(token)
             await walk.close()
 
-    def _mistake(self, turn: Turn, error: BaseException) -> CustomStreamError:
-        """What to raise for an error of the file's own; the operator is told where it is."""
+    def _tell_mistake(self, turn: Turn, error: BaseException, said: str) -> None:
+        """Tell the operator of an error of the file's own, and where it is."""
         path = str(self.export.path)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         log.error(
@@ -172,9 +176,8 @@ class ExportAdapter(PausingAdapter):
             workflow=turn.workflow_id,
             thread=turn.thread.id,
             at=f"{path}:{lines[-1]}" if lines else path,
-            error=f"{type(error).__name__}: {error}",
+            error=said,
         )
-        return CustomStreamError(BROKEN, allow_retry=True)
 
     def _take_over(self) -> None:
         """Let what the module calls come to the turn's `Walk`; outside a turn it is as it was."""

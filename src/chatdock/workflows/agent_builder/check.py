@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agents import Agent, FunctionTool, HostedMCPTool
+from agents import FunctionTool, HostedMCPTool
 
 from chatdock.workflows.agent_builder import rewrite
 from chatdock.workflows.agent_builder.export import Export, load_export
@@ -21,6 +21,7 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from chatdock.model.endpoint import ModelEndpoint
     from chatdock.settings import Settings
+    from chatdock.workflows.agent_builder.repairs import Repair
 
 
 class Finding(NamedTuple):
@@ -49,22 +50,27 @@ def check(path: Path, endpoint: ModelEndpoint | None, settings: Settings) -> Che
     """Load an export as `chatdock serve` does, and look at it. `endpoint` None: there is no model yet."""
     if not path.is_file():
         return Checked([], None, f"{path}: no such file")
-    if not is_export(path):
-        return Checked([], None, f"{path} is no export of Agent Builder")
+    if path.suffix != ".py":
+        return Checked([], None, f"{path} is no Python file; its name must end in .py")
     findings: list[Finding] = []
     export = None
     try:
+        if not is_export(path):
+            raise WorkflowError(f"{path} is no export of Agent Builder")
         source = read_export(path)
-        findings += [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in source.repairs]
-        findings += _secrets(ast.parse(source.repaired))
+        findings = [*_repaired(source.repairs), *_secrets(source.tree())]
         export = load_export(path)
-        repaired = [Finding(line, "repaired", f"{bug}; {done}") for line, bug, done in export.repairs]
-        findings = [*repaired, *_stubs(export), *_hosted(export, endpoint, settings), *_secrets(export.tree)]
-        findings += sorted(_widgets(export))
+        findings = [*_repaired(export.repairs), *_stubs(export), *_hosted(export, endpoint, settings)]
+        findings += [*_secrets(export.tree), *sorted(_widgets(export))]
         workflow(export.workflow_id)(export)  # as `serve` does
-    except WorkflowError as error:
+    except (WorkflowError, OSError) as error:
         return Checked(findings, export, str(error))
     return Checked(findings, export, None)
+
+
+def _repaired(repairs: Iterable[Repair]) -> Iterator[Finding]:
+    for line, bug, done in repairs:
+        yield Finding(line, "repaired", f"{bug}; {done}")
 
 
 def _stubs(export: Export) -> Iterator[Finding]:
@@ -82,7 +88,7 @@ def _hosted(export: Export, endpoint: ModelEndpoint | None, settings: Settings) 
         for tool in agent.tools:
             if not needs_openai(tool):
                 continue
-            named = tool_variable(export, tool)
+            named = export.variable(tool)
             if named in export.bound_tools:
                 continue
             kind = type(tool).__name__
@@ -143,11 +149,6 @@ def needs_openai(tool: Any) -> bool:
     return not isinstance(tool, FunctionTool)
 
 
-def tool_variable(export: Export, tool: Any) -> str | None:
-    """The variable that holds a tool."""
-    return next((name for name, value in vars(export.module).items() if value is tool), None)
-
-
 def _line(export: Export, variable: str) -> int:
     """Where a variable gets its value."""
     for statement in export.tree.body:
@@ -165,7 +166,6 @@ def _line(export: Export, variable: str) -> int:
 
 def started_sidecar(export: Export) -> str:
     """A sidecar that says nothing yet: every agent, tool and model, commented out."""
-    stem = export.path.stem
     lines = [
         f"# What {export.path.name} has lost, given back. A line counts once its # is gone.",
         "",
@@ -176,27 +176,29 @@ def started_sidecar(export: Export) -> str:
         "",
     ]
     for variable, agent in export.agents.items():
+        is_text = agent.output_type in (None, str)
+        what = f"{agent.name!r}, line {_line(export, variable)}, answers with {'text' if is_text else 'data'}"
         lines += [
-            f"# [agents.{variable}]  # {agent.name!r}, line {_line(export, variable)}, answers with {_answer(agent)}",
-            f'# show = {"true" if agent.output_type in (None, str) else "false"}  # or true, false, "progress"',
+            f"# [agents.{_key(variable)}]  # {what}",
+            f'# show = {"true" if is_text else "false"}  # or true, false, "progress"',
             f'# widget = "{variable}.widget"',
             "",
         ]
     lines.append('# [tools]  # "module:function" of yours, or "client": the page executes it')
     tools: dict[str, Any] = {n: tool for n, tool in vars(export.module).items() if isinstance(tool, FunctionTool)}
     for agent in export.agents.values():
-        tools |= {name: tool for tool in agent.tools if (name := tool_variable(export, tool))}
+        tools |= {name: tool for tool in agent.tools if (name := export.variable(tool))}
     for variable, tool in tools.items():
         is_stub = variable in export.stub_tools
-        value = "client" if is_stub else f"{stem}_tools:{variable}"
+        value = "client" if is_stub else f"my_tools:{variable}"
         what = "does nothing yet" if is_stub else type(tool).__name__
-        lines.append(f'# {variable} = "{value}"  # line {_line(export, variable)}, {what}')
-    lines += [f'# {name} = "{stem}_tools:{name}"  # a file-search node' for name in export.search_nodes]
+        lines.append(f'# {_key(variable)} = "{value}"  # line {_line(export, variable)}, {what}')
+    lines += [f'# {_key(name)} = "my_tools:{name}"  # a file-search node' for name in export.search_nodes]
     models = dict.fromkeys(agent.model for agent in export.agents.values() if isinstance(agent.model, str))
     lines += ["", "# [models]", *(f'# "{model}" = "{model}"' for model in models)]
     lines += ["", "# [approval]", '# approve = "Approve"', '# reject = "Reject"', ""]
     return "\n".join(lines)
 
 
-def _answer(agent: Agent[Any]) -> str:
-    return "text" if agent.output_type in (None, str) else "data"
+def _key(name: str) -> str:
+    return name if name.isascii() else f'"{name}"'

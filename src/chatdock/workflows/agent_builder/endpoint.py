@@ -99,7 +99,7 @@ class Endpoint:
         """A hosted tool that this server can do as well."""
         if isinstance(tool, HostedMCPTool) and "server_url" in tool.tool_config:
             return RemoteTools(tool.tool_config)
-        variable = self._variable(tool)
+        variable = self._export.variable(tool) or "a tool"
         raise self._elsewhere(
             f"agent {agent.name!r} uses {variable} ({type(tool).__name__}), which runs at OpenAI", variable
         )
@@ -118,6 +118,3 @@ class Endpoint:
         bound: FunctionTool = function_tool(function, name_override=name, strict_mode=False)
         for agent in self._export.agents.values():
             agent.tools = [bound if each is tool else each for each in agent.tools]
-
-    def _variable(self, tool: Any) -> str:
-        return next((name for name, each in vars(self._export.module).items() if each is tool), "a tool")

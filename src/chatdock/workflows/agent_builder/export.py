@@ -16,20 +16,24 @@ from types import ModuleType
 from typing import Any
 
 from agents import Agent, FunctionTool
-from pydantic import Field
 
 from chatdock.workflows.agent_builder import guardrails, rewrite
-from chatdock.workflows.agent_builder.repairs import FIELD, JSON_TYPES, MODEL, CannotRepair, Repair
-from chatdock.workflows.agent_builder.schema import KeyedModel
+from chatdock.workflows.agent_builder.repairs import KEYED, MODEL, CannotRepair, Repair
+from chatdock.workflows.agent_builder.schema import KeyedModel, keyed
+from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agent_builder.sidecar import CLIENT, AgentTable, Sidecar, read_sidecar, wrong_key
 from chatdock.workflows.agent_builder.source import Source, read_export
+from chatdock.workflows.agent_builder.strings import quietly
 from chatdock.workflows.explanation import explained
 from chatdock.workflows.workflow import WorkflowError
 
 _ID = re.compile(r"""["']workflow_id["']\s*:\s*["']([^"']+)["']""")
 _FAIL_OUTPUT = "build_guardrail_fail_output"
 _APPROVAL = re.compile(r"approval_request\d*")
-_TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list, "null": type(None)}
+_TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list, "null": None}
+"""What JSON Schema calls types, and the exporter those of tools' parameters. Not among them: `object`, which Python
+knows, and which lets the model give anything."""
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _OWN_LOOPS = {
     "Runner.run_sync": "await Runner.run(…)",
     "asyncio.run": "await",
@@ -85,6 +89,10 @@ class Export:
             f'{self.path} has {found}; write one into {self.path.stem}.chatdock.toml: [workflow] id = "wf_…"'
         )
 
+    def variable(self, tool: object) -> str | None:
+        """The variable that holds a tool."""
+        return next((name for name, value in vars(self.module).items() if value is tool), None)
+
     def agent_table(self, variable: str) -> AgentTable:
         """What the sidecar says of an agent, by its variable or, where it is the only one of that name, its name."""
         tables = self.sidecar.agents
@@ -98,7 +106,7 @@ def load_export(path: Path) -> Export:
     """
     path = path.resolve()
     source = read_export(path)
-    tree = ast.parse(source.repaired, str(path))
+    tree = source.tree()
     _refuse_own_loops(path, tree)
     sidecar = read_sidecar(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -133,24 +141,27 @@ def load_export(path: Path) -> Export:
 
 def _executed(source: Source, name: str) -> tuple[ModuleType, list[Repair]]:
     path = source.path
-    tree = ast.parse(source.repaired, str(path))
+    tree = source.tree()
     try:
         mended = rewrite.rewrite(tree)
     except CannotRepair as error:
         raise WorkflowError(f"{path}:{error.line}: {error}") from None
     module = ModuleType(name)
     module.__file__ = str(path)
-    given: dict[str, Any] = {**_TYPES, FIELD: Field, MODEL: KeyedModel, **rewrite.DOORS}
+    given: dict[str, Any] = {**_TYPES, KEYED: keyed, MODEL: KeyedModel, **rewrite.DOORS}
     vars(module).update(given)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     sys.modules[name] = module  # where pydantic looks names up
     try:
+        with quietly():
+            code = compile(tree, str(path), "exec", dont_inherit=True)
         with guardrails.stand_in(), _some_key():
-            exec(compile(tree, str(path), "exec"), vars(module))  # noqa: S102 - what the operator asked to serve
+            exec(code, vars(module))  # noqa: S102 - what the operator asked to serve
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise WorkflowError(f"{path} cannot be loaded: {explained(error, str(path), {__file__})}") from error
+        why = without_secrets(explained(error, str(path), {__file__}), source.tree())
+        raise WorkflowError(f"{path} cannot be loaded: {why}") from None  # its own message may hold a secret
     if not callable(vars(module).get("run_workflow")) or "WorkflowInput" not in vars(module):
         raise WorkflowError(f"{path} has no run_workflow(WorkflowInput), with which every export of a workflow ends")
     return module, mended
@@ -170,7 +181,7 @@ def _some_key() -> Iterator[None]:
 
 
 def _refuse_own_loops(path: Path, tree: ast.Module) -> None:
-    for node in _imported(tree):
+    for node in _served(tree):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
@@ -182,11 +193,23 @@ def _refuse_own_loops(path: Path, tree: ast.Module) -> None:
             )
 
 
-def _imported(tree: ast.Module) -> Iterator[ast.AST]:
+def _served(tree: ast.Module) -> Iterator[ast.AST]:
     """Every node, except those that run only when the file is the main program."""
-    for statement in tree.body:
-        if not (isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)):
-            yield from ast.walk(statement)
+    functions = {
+        each.name: each
+        for each in tree.body
+        if isinstance(each, _FUNCTIONS) and not each.decorator_list and each.name != "run_workflow"
+    }
+    left = [each for each in tree.body if each not in functions.values() and not _asks_whether_main(each)]
+    while left:
+        for node in ast.walk(left.pop(0)):
+            yield node
+            if isinstance(node, ast.Name) and node.id in functions:
+                left.append(functions.pop(node.id))
+
+
+def _asks_whether_main(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)
 
 
 def _stubs(tree: ast.Module) -> list[str]:
@@ -201,7 +224,7 @@ def _stubs(tree: ast.Module) -> list[str]:
             case _:
                 return False
 
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in tree.body if isinstance(node, _FUNCTIONS)]
     return [function.name for function in functions if undone(function)]
 
 
@@ -212,13 +235,14 @@ def _is_comment(node: ast.stmt) -> bool:
 def _types(tree: ast.Module, values: dict[str, Any]) -> Iterator[Repair]:
     """JSON's names of types among annotations, which the module has been given a meaning for."""
     for function in tree.body:
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        if not isinstance(function, _FUNCTIONS):
             continue
         names = [node.id for node in ast.walk(function.args) if isinstance(node, ast.Name)]
         types = [name for name in dict.fromkeys(names) if name in _TYPES and values[name] is _TYPES[name]]
+        known = [kind.__name__ if (kind := _TYPES[name]) else "None" for name in types]
         if types:
             bug = f"{function.name}() names its parameters' types as JSON does: {', '.join(types)}"
-            yield Repair(function.lineno, bug, f"they read {', '.join(JSON_TYPES[name] for name in types)}")
+            yield Repair(function.lineno, bug, f"they read {', '.join(known)}")
 
 
 def _guardrail_repair(tree: ast.Module, broken: bool) -> Iterator[Repair]:

@@ -7,50 +7,39 @@ it can be tried on any Python.
 from __future__ import annotations
 
 import ast
-import builtins
 import json
 import keyword
 import re
-import warnings
+import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import pairwise, takewhile
 from typing import NamedTuple
 
+from chatdock.workflows.agent_builder.braces import Names, Place, computes, is_text
 from chatdock.workflows.agent_builder.quotes import requoted
-from chatdock.workflows.agent_builder.strings import (
-    Field,
-    Lexed,
-    String,
-    Unreadable,
-    expression,
-    lex,
-    read_loosely,
-    spliced,
+from chatdock.workflows.agent_builder.strings import Lexed, String, Unreadable, lex, quietly, read_loosely, spliced
+
+KEYED, MODEL = "_chatdock_keyed", "_chatdock_model"
+"""What gives a type the key that had to be renamed, and what stands for pydantic's `BaseModel` then."""
+
+_TYPE = r"(?:string|number|integer|boolean|array|object|null|str|int|float|bool|list|dict)"
+_PARAMETER = re.compile(
+    rf"(?<=[(,])\s* (?P<key>[^\s:,()=*][^:,()=]*?) \s*:\s* (?P<type>{_TYPE}(?:,{_TYPE})*(?:,\s+null)?) (?=\s*[,)=])",
+    re.VERBOSE,
 )
-
-JSON_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "array": "list",
-    "null": "type(None)",
-}
-"""What JSON Schema calls types, which the exporter writes for tools' parameters, and what Python calls them. Not among
-them: `object`, which Python knows, and which lets the model give anything."""
-FIELD, MODEL = "_chatdock_field", "_chatdock_model"
-"""What stands for pydantic's `Field` and `BaseModel` in classes whose keys had to be renamed."""
-
-_TYPE = r"(?:string|number|integer|boolean|array|object|str|int|float|bool|list|dict)"
-_NULLABLE = re.compile(rf"(?<=:)(\s*{_TYPE}(?:,{_TYPE})*,\s*null|\s*{_TYPE}(?:,{_TYPE})+)\b(?=\s*[,)=])")
 _NUMBER_PATH = re.compile(r"""(?<![\w.)\]])\d+(?P<path>\[(?:" *"|' *')\])""")
 _HEADER = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|with|try|except|finally|def|class)\b")
-_DEF = re.compile(r"\s*(?:async\s+)?def\b")
+_TOOL = re.compile(r"@function_tool\b")
 _CLASS = re.compile(r"^class\s+\w+\((BaseModel)\):", re.MULTILINE)
+_METHODS = re.compile(
+    r"json|model_(?:config|construct|copy|computed_fields|dump|dump_json|extra|fields|fields_set|json_schema"
+    r"|parametrized_name|post_init|rebuild|validate|validate_json|validate_strings)"
+)
+"""Of pydantic's: the exporter calls some of them, and the others spoil a field of their name."""
 _KEY = re.compile(
     r"""
     [ \t]+ (?!(?:async\s+)?(?:def|class)\s[^:]*\()
-    (?P<key> [^\s:\#=\[\]{}"'@] [^:\#=\[\]{}"'\n]*? )
+    (?P<key> (?: @[\w.]+ | [^\s:\#=\[\]{}"'@] [^:\#=\[\]{}"'\n]*? ) )
     \s* : \s* (?P<type> [^=\n]+? ) \s*
     """,
     re.VERBOSE,
@@ -92,14 +81,30 @@ def repair(text: str) -> tuple[str, list[Repair]]:
         edit = "close it with the quotes that it begins with"
         raise CannotRepair(line, "a string that begins here has no end", edit) from None
     code = _masked(file)
-    edits = [*_unions(code), *_number_paths(text, code), *_empty_blocks(code), *_keys(code)]
-    scopes = _scopes(spliced(code, 0, len(code), ((edit.start, edit.end, edit.new) for edit in edits)))
-    edits += _formatted(file, scopes)
-    if not edits:
-        return text, []
-    edits.sort()
-    done = [Repair(file.line(edit.start), edit.bug, edit.done) for edit in edits if edit.bug]
-    return spliced(text, 0, len(text), ((edit.start, edit.end, edit.new) for edit in edits)), done
+    edits = [*_parameters(code), *_number_paths(text, code), *_empty_blocks(code), *_keys(code)]
+    names = Names(_read(_edited(code, edits)))
+    edits += _formatted(file, names)
+    repaired = _edited(text, edits)
+    _read(repaired)
+    return repaired, [Repair(file.line(edit.start), edit.bug, edit.done) for edit in sorted(edits) if edit.bug]
+
+
+def _edited(text: str, edits: Iterable[_Edit]) -> str:
+    return spliced(text, 0, len(text), ((edit.start, edit.end, edit.new) for edit in edits))
+
+
+def _read(code: str) -> ast.Module:
+    """The code's tree; `CannotRepair` when there is something else that Python cannot read."""
+    try:
+        with quietly():
+            return ast.parse(code)
+    except (SyntaxError, ValueError) as error:  # ValueError: a null byte, before Python 3.12
+        line = getattr(error, "lineno", None) or 1
+        said = getattr(error, "msg", error)
+        edit = "it is none of the exporter's known bugs, so mend it by hand"
+        if str(said).startswith("(unicode error)"):
+            edit = "double each backslash that is text"
+        raise CannotRepair(line, f"Python cannot read this: {said}", edit) from None
 
 
 def _masked(file: Lexed) -> str:
@@ -118,15 +123,20 @@ def _masked(file: Lexed) -> str:
     return spliced(file.text, 0, len(file.text), [*edits, *((a, b, " " * (b - a)) for a, b in file.comments)])
 
 
-def _unions(code: str) -> Iterator[_Edit]:
-    """`a: string,null` among a tool's parameters: to Python, `null` is a parameter of its own."""
-    for start, end in _logical_lines(code):
-        if not _DEF.match(code, start):
+def _parameters(code: str) -> Iterator[_Edit]:
+    """A tool's parameters: `a: string,null`, of which `null` is one more to Python, and `from: string`."""
+    for before, (start, end) in pairwise(_logical_lines(code)):
+        if not _TOOL.match(code, before[0]):
             continue
-        for found in _NULLABLE.finditer(code, start, end):
-            names = [name.strip() for name in found[0].split(",")]
-            union = " | ".join("None" if name == "null" else name for name in names)
-            yield _Edit(*found.span(), f" {union}", "a parameter's types are separated by commas", f"reads {union}")
+        found = [*_PARAMETER.finditer(code, start, end)]
+        yield from _renamed(found, "of a tool is no name of a parameter")
+        for parameter in found:
+            types = dict.fromkeys(name.strip() for name in parameter["type"].split(","))
+            if parameter["type"] not in types:
+                union = " | ".join("None" if name == "null" else name for name in types)
+                yield _Edit(
+                    *parameter.span("type"), union, "a parameter's types are separated by commas", f"reads {union}"
+                )
 
 
 def _number_paths(text: str, code: str) -> Iterator[_Edit]:
@@ -183,109 +193,53 @@ def _keys(code: str) -> Iterator[_Edit]:
     """Keys of a schema that Python or pydantic takes for something else."""
     headers = [*_CLASS.finditer(code)]
     lines = [*_logical_lines(code)] if headers else []
-    renamed = False
+    edits: list[_Edit] = []
     for header in headers:
         body = [*takewhile(lambda line: code[line[0]] in " \t", (line for line in lines if line[0] > header.start()))]
         inside = (extent for extent in body if _indent(code, extent[0]) == _indent(code, body[0][0]))
         found = [key for start, end in inside if (key := _KEY.fullmatch(code, start, end))]
-        taken = {key["key"] for key in found}
-        for key in found:
-            name = _field_name(key["key"])
-            if name == key["key"]:
-                continue
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            renamed = True
-            field = f"{name}: {key['type']} = {FIELD}(alias={json.dumps(key['key'], ensure_ascii=False)})"
-            bug = f"the key {key['key']!r} of a schema is no name of a field"
-            yield _Edit(key.start("key"), key.end("type"), field, bug, f"is the alias of {name}")
-    if renamed:
+        edits += _renamed(found, "of a schema is no name of a field", _METHODS)
+    yield from edits
+    if edits:
         yield from (_Edit(*header.span(1), MODEL, "", "") for header in headers)
 
 
-def _field_name(key: str) -> str:
-    name = re.sub(r"\W", "_", key)
-    if keyword.iskeyword(key) or key in {"json", "model_dump", "model_dump_json"}:  # the export calls these
-        return f"{name}_"
-    private = name.startswith("_") and not name.startswith("__")  # to pydantic
-    if private or not name.isidentifier():
-        return f"field_{name.lstrip('_')}"
-    return name
+def _renamed(found: list[re.Match[str]], bug: str, reserved: re.Pattern[str] | None = None) -> Iterator[_Edit]:
+    """Names for keys that are none, nor may be `reserved`; what was asked for stays the key."""
+    taken = {each["key"] for each in found}
+    for each in found:
+        key = each["key"]
+        if _is_name(key) and not (reserved and reserved.fullmatch(key)):
+            continue
+        name = f"field_{re.sub('[^0-9A-Za-z]+', '_', key).strip('_')}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        start, end = each.span("type")
+        yield _Edit(*each.span("key"), name, f"the key {key!r} {bug}", f"is the alias of {name}")
+        yield _Edit(start, start, f"{KEYED}(", "", "")
+        yield _Edit(end, end, f", {json.dumps(key, ensure_ascii=False)})", "", "")
 
 
-class _Scopes(NamedTuple):
-    """Which names mean something where; None when the file imports unknown ones."""
-
-    everywhere: frozenset[str]
-    inside: list[tuple[int, int, frozenset[str]]]
-    """First and last line of a function or class, and its names."""
-
-    def at(self, line: int) -> frozenset[str]:
-        return self.everywhere.union(*(names for start, end, names in self.inside if start <= line <= end))
+def _is_name(key: str) -> bool:
+    """Whether Python keeps it as it is, and pydantic takes it for no secret of the class."""
+    plain = unicodedata.normalize("NFKC", key) == key  # what Python makes of names
+    return key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("_") and plain
 
 
-def _scopes(code: str) -> _Scopes | None:
-    """The names that the code binds; `CannotRepair` when there is something else that Python cannot read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(code)
-        except SyntaxError as error:
-            reason = f"Python cannot read this: {error.msg}"
-            edit = "it is none of the exporter's known bugs, so mend it by hand"
-            raise CannotRepair(error.lineno or 1, reason, edit) from None
-    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
-        return None
-    inside = [
-        (node.lineno, node.end_lineno or node.lineno, frozenset(_bound(ast.walk(node))))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda)
-    ]
-    declared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    return _Scopes(frozenset({*_bound(_outside(tree)), *declared, "__file__", "__name__"}), inside)
-
-
-def _outside(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that are in no function and in no class."""
-    for node in ast.iter_child_nodes(tree):
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _outside(node)
-
-
-def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    for node in nodes:
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.arg(arg=name):
-                yield name
-            case ast.alias(name=name, asname=other):
-                yield other or name.partition(".")[0]
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                yield name
-            case _:
-                pass
-
-
-def _formatted(file: Lexed, scopes: _Scopes | None) -> Iterator[_Edit]:
+def _formatted(file: Lexed, names: Names) -> Iterator[_Edit]:
     """f-strings that this Python cannot read, and those whose braces are text."""
     for string in file.strings:
         if not string.formatted:
             continue
         line = file.line(string.start)
-        known = None if scopes is None else scopes.at(line)
+        place = names.at(line)
         read = string
-        if not string.loose and any(_only_fails(file.text, found, known) for found in string.fields):
+        if any(is_text(file.text, found, place) for found in string.fields):
             read = read_loosely(file.text, string)
-            if read.end != string.end:
-                raise CannotRepair(line, "an f-string has braces that are text", "double each of those braces")
-        text = [found for found in read.fields if read.loose and _unknown(file.text, found, known)]
-        form = requoted(file.text, read, frozenset(found.start for found in text))
-        if form is None and read.loose:
+        text = [found.start for found in read.fields if read.loose and is_text(file.text, found, place)]
+        form = requoted(file.text, read, frozenset(text))
+        if read.loose and (form is None or read.end != string.end or _loses(file.text, string, read, place)):
             raise CannotRepair(line, "an f-string has braces that are text", "double each of those braces")
         if form is None:
             edit = "give the value a name on a line above and write {name}, or run Python 3.12 or later"
@@ -297,36 +251,16 @@ def _formatted(file: Lexed, scopes: _Scopes | None) -> Iterator[_Edit]:
         yield _Edit(at, string.end, form[at - string.start :], *_said(read, len(read.fields) - len(text)))
 
 
+def _loses(text: str, string: String, read: String, place: Place) -> bool:
+    """Whether a field would become text that somebody has written in Python: the exporter writes none of its kind."""
+    kept = {found.start for found in read.fields}
+    if not string.loose:
+        return any(found.start not in kept and not is_text(text, found, place) for found in string.fields)
+    around = spliced(text, *string.body, ((found.start, found.end, "") for found in read.fields))
+    return computes(around, place)
+
+
 def _said(string: String, kept: int) -> tuple[str, str]:
     if not string.loose:
         return "an f-string's quotes stand in its braces too", "has other quotes"
     return "an f-string has braces that are text", f"has them doubled, all but those of its {kept} fields"
-
-
-def _only_fails(text: str, found: Field, known: frozenset[str] | None) -> bool:
-    """Whether evaluating a field can only raise, or it is JSON: then its braces are the prompt's own."""
-    try:
-        if isinstance(json.loads(text[found.start : found.end]), dict):
-            return True
-    except ValueError:
-        pass
-    literal = text[found.start + 1 : found.expression_end].strip()
-    if len(found.strings) == 1 and not found.strings[0].formatted and text.startswith(":", found.expression_end):
-        string = found.strings[0]
-        if literal == text[string.start : string.end] and not found.spec:
-            try:
-                format("", text[found.expression_end + 1 : found.end - 1])
-            except ValueError:
-                return True
-    return _unknown(text, found, known)
-
-
-def _unknown(text: str, found: Field, known: frozenset[str] | None) -> bool:
-    """Whether a field asks for a name that nothing in the file binds."""
-    tree = expression(text, found)
-    if known is None or tree is None:
-        return False
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    return any(node.id not in known and node.id not in own and not hasattr(builtins, node.id) for node in names)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
+from chatdock.workflows.agent_builder.braces import Names
 from chatdock.workflows.agent_builder.repairs import CannotRepair, Repair
 
 STATE, HISTORY, SEARCH = "__chatdock_state", "__chatdock_history", "__chatdock_search"
@@ -31,13 +32,12 @@ def run_workflow(tree: ast.Module) -> ast.AsyncFunctionDef | None:
 def rewrite(tree: ast.Module) -> list[Repair]:
     """Rewrite a file's `run_workflow` in its tree; what was mended. Nothing else is touched, and no line moves.
 
-    `CannotRepair` where it reads the result of an earlier node and there is none.
+    `CannotRepair` where it asks the node before for what that does not answer on every way.
     """
     function = run_workflow(tree)
     if function is None:
         return []
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    rewriting = _Rewriting(input_is_own="input" not in bound)
+    rewriting = _Rewriting(Names(tree))
     for statement in function.body:
         rewriting.visit(statement)
     if rewriting.reads_previous:
@@ -46,14 +46,18 @@ def rewrite(tree: ast.Module) -> list[Repair]:
     return rewriting.repairs
 
 
-def is_result(node: ast.AST) -> str | None:
-    """The variable, where a node's result with its text is put into one."""
+def _result(node: ast.AST) -> frozenset[str] | None:
+    """What can be looked up in a node's result, where one is put into a variable."""
     match node:
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys)) if _RESULT.fullmatch(name):
-            named = {key.value for key in keys if isinstance(key, ast.Constant)}
-            return name if "output_text" in named else None
+            return frozenset(str(key.value) for key in keys if isinstance(key, ast.Constant))
         case _:
             return None
+
+
+def _results(statements: list[ast.stmt]) -> frozenset[frozenset[str]]:
+    results = (_result(node) for statement in statements for node in ast.walk(statement))
+    return frozenset(result for result in results if result is not None)
 
 
 def search_nodes(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
@@ -72,11 +76,12 @@ def searches(node: ast.AST) -> TypeGuard[ast.Call]:
 
 
 class _Rewriting(ast.NodeTransformer):
-    def __init__(self, *, input_is_own: bool) -> None:
+    def __init__(self, names: Names) -> None:
         self.repairs: list[Repair] = []
         self.reads_previous = False
-        self._input_is_own = input_is_own
-        self._results = 0
+        self._names = names
+        self._before: frozenset[frozenset[str] | None] = frozenset({None})
+        """What the result of the node before may have, for each way that leads here; None where there was no node."""
         self._assigning = ""
         self._doors = {"state", "history"}
 
@@ -100,7 +105,8 @@ class _Rewriting(ast.NodeTransformer):
         self.generic_visit(node)
         if len(node.targets) == 1:
             node.value = self._assigned(node.targets[0], node.value)
-        self._results += is_result(node) is not None
+        if (result := _result(node)) is not None:
+            self._before = frozenset({result})
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
@@ -124,21 +130,69 @@ class _Rewriting(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         self.generic_visit(node)
         match node:
-            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))) if self._input_is_own:
+            case ast.Subscript(value=ast.Name(id="input"), slice=ast.Constant(value=str(key))):
+                if "input" in (self._names.at(node.lineno).names or ()):
+                    return node
                 bug = f'input["{key}"] asks Python\'s own function `input`'
-                if not self._results:
+                if any(result is None or key not in result for result in self._before):
+                    why = "no node has answered before" if self._before == {None} else "not every node before has that"
                     edit = f'write the variable that is meant, as in agent_result["{key}"]'
-                    raise CannotRepair(node.lineno, f"{bug}, and no node has answered before", edit)
+                    raise CannotRepair(node.lineno, f"{bug}, and {why}", edit)
                 self.reads_previous = True
                 node.value = ast.copy_location(ast.Name(_PREVIOUS, ast.Load()), node.value)
                 self.repairs.append(Repair(node.lineno, bug, "asks the result of the node before"))
+            case _:
+                pass
         return node
+
+    # The ways through a workflow
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.visit(node.test)
+        return self._branches(node, node.body, node.orelse)
+
+    def visit_While(self, node: ast.While) -> Any:
+        self._before |= _results(node.body)
+        self.visit(node.test)
+        return self._branches(node, node.body, node.orelse)
+
+    def visit_Try(self, node: ast.Try) -> Any:
+        start = self._before
+        self._each(node.body)
+        ends = self._before
+        failed = start | _results(node.body)
+        for handler in node.handlers:
+            self._before = failed
+            self._each(handler.body)
+            ends |= self._before
+        self._before = ends
+        self._each([*node.orelse, *node.finalbody])
+        return node
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        self.generic_visit(node)
+        self._before = frozenset()
+        return node
+
+    def _branches(self, node: ast.stmt, *branches: list[ast.stmt]) -> ast.stmt:
+        start = self._before
+        ends = frozenset[frozenset[str] | None]()
+        for branch in branches:
+            self._before = start
+            self._each(branch)
+            ends |= self._before
+        self._before = ends
+        return node
+
+    def _each(self, statements: list[ast.stmt]) -> None:
+        for statement in statements:
+            self.visit(statement)
 
 
 class _Naming(ast.NodeTransformer):
     """Lets the last result be known under one more name, whichever branch it came from."""
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        if is_result(node):
+        if _result(node) is not None:
             node.targets.append(ast.copy_location(ast.Name(_PREVIOUS, ast.Store()), node.targets[0]))
         return node

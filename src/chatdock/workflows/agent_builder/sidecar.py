@@ -72,7 +72,7 @@ def read_sidecar(export: Path) -> Sidecar:
     if not path.exists():
         return Sidecar()
     try:
-        sidecar = Sidecar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        sidecar = Sidecar.model_validate(tomllib.loads(_text(path)))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WorkflowError(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
@@ -85,7 +85,7 @@ def read_sidecar(export: Path) -> Sidecar:
 def wrong_key(export: Path, keys: Sequence[str], message: str) -> WorkflowError:
     """The error of a key that an export's sidecar has, with its line."""
     path = sidecar_path(export)
-    line = _line(path.read_text(encoding="utf-8"), keys)
+    line = _line(_text(path), keys)
     return WorkflowError(f"{path}{f':{line}' if line else ''}: {'.'.join(keys)}: {message}")
 
 
@@ -117,6 +117,10 @@ def _said(error: Any) -> str:
 def _known(table: Sequence[str]) -> list[str]:
     kinds: dict[str, type[BaseModel]] = {"agents": AgentTable, "approval": ApprovalTable, "workflow": WorkflowTable}
     return [*(kinds[table[0]] if table else Sidecar).model_fields]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before it
 
 
 def _line(text: str, keys: Sequence[str]) -> int | None:

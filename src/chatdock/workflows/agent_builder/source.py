@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 
 from chatdock.workflows.agent_builder.repairs import CannotRepair, Repair, repair
+from chatdock.workflows.agent_builder.strings import quietly
 from chatdock.workflows.workflow import WorkflowError
 
 
@@ -17,6 +19,11 @@ class Source:
     text: str
     repaired: str
     repairs: list[Repair]
+
+    def tree(self) -> ast.Module:
+        """Of the repaired text, made anew: it may be changed."""
+        with quietly():
+            return ast.parse(self.repaired, str(self.path))
 
 
 def read_export(path: Path) -> Source:

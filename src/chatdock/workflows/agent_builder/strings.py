@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 _STRING = re.compile(r"""(?P<prefix>[fF][rR]?|[rR][fFbB]?|[bB][rR]?|[uU]|)(?P<quote>\"\"\"|'''|"|')""")
@@ -108,12 +109,18 @@ def parsed(expression: str) -> ast.expr | None:
     """An expression that this Python can read, also over several lines; None for what is none."""
     if not expression.strip():
         return None
+    with quietly(), suppress(SyntaxError, ValueError):
+        return ast.parse(f"({expression}\n)", mode="eval").body
+    return None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Python does not say what it finds odd, with the line: escapes that it does not know are the author's."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know; they are the author's
-        try:
-            return ast.parse(f"({expression}\n)", mode="eval").body
-        except (SyntaxError, ValueError):
-            return None
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # which it was before Python 3.12
+        yield
 
 
 def spliced(text: str, start: int, end: int, edits: Iterable[tuple[int, int, str]]) -> str:
