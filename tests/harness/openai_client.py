@@ -6,18 +6,24 @@ from typing import Any
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-_open: list[AsyncOpenAI] = []
+_open: list[DefaultAsyncHttpxClient] = []
+
+
+def http_client() -> DefaultAsyncHttpxClient:
+    """What such a client sends its requests with."""
+    client = DefaultAsyncHttpxClient(verify=False)
+    _open.append(client)
+    return client
 
 
 def openai_client(url: str, **options: Any) -> AsyncOpenAI:
     """A client that asks `url`, and once only unless `options` say otherwise."""
-    http = DefaultAsyncHttpxClient(verify=False)
-    client = AsyncOpenAI(**{"base_url": url, "api_key": "none", "max_retries": 0, "http_client": http, **options})
-    _open.append(client)
-    return client
+    return AsyncOpenAI(
+        **{"base_url": url, "api_key": "none", "max_retries": 0, "http_client": http_client(), **options}
+    )
 
 
 async def close_clients() -> None:
     """Close what is open: a connection that outlives its loop is complained about in some later test."""
     while _open:
-        await _open.pop().close()
+        await _open.pop().aclose()
