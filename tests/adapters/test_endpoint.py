@@ -18,16 +18,22 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from chatdock.model.embedded import EmbeddedModel
 from chatdock.model.pull import pull
 from tests.adapters.conftest import Talk
-from tests.adapters.endpoint import Endpoint
-from tests.harness.asgi import running
 from tests.harness.client import message
+from tests.harness.model_endpoint import Cut, Say, Status, Step, Wait, model_endpoint
+from tests.harness.openai_client import http_client, openai_client
 from tests.harness.server import eventually
 
-Make = Callable[[str, str], Any]
+Make = Callable[[str], Any]
 
 
-def langgraph(url: str, model: str) -> Any:
-    client = ChatOpenAI(model=model, base_url=f"{url}/v1", api_key="none", max_retries=0)  # type: ignore[arg-type]
+def langgraph(url: str) -> Any:
+    client = ChatOpenAI(
+        model="scripted",
+        base_url=url,
+        api_key="none",  # type: ignore[arg-type]
+        max_retries=0,
+        http_async_client=http_client(),
+    )
 
     async def ask(state: MessagesState) -> dict[str, Any]:
         return {"messages": [await client.ainvoke(state["messages"])]}
@@ -38,8 +44,8 @@ def langgraph(url: str, model: str) -> Any:
     return builder.compile()
 
 
-def pydantic_ai(url: str, model: str) -> Any:
-    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(base_url=f"{url}/v1", api_key="none")))
+def pydantic_ai(url: str) -> Any:
+    return Agent(OpenAIChatModel("scripted", provider=OpenAIProvider(openai_client=openai_client(url))))
 
 
 @pytest.fixture(params=[langgraph, pydantic_ai])
@@ -48,45 +54,41 @@ def make(request: pytest.FixtureRequest) -> Make:
     return made
 
 
-@pytest.fixture
-def endpoint() -> Endpoint:
-    return Endpoint()
-
-
-@pytest.fixture
-def url(endpoint: Endpoint) -> Iterator[str]:
-    with running(endpoint) as url:
-        yield url
-
-
-def test_an_answer_streams(make: Make, talk: Talk, url: str) -> None:
-    turn = talk(make(url, "ok")).create()
+def test_an_answer_streams(make: Make, talk: Talk) -> None:
+    with model_endpoint([Say("High water.")]) as endpoint:
+        turn = talk(make(endpoint.url)).create()
     assert (turn.text, turn.outcome) == ("High water.", "completed")
 
 
-@pytest.mark.parametrize(("model", "kept"), [("401", []), ("429", []), ("503", []), ("cut", ["High "])])
-def test_an_endpoint_that_fails_offers_a_retry(make: Make, talk: Talk, url: str, model: str, kept: list[str]) -> None:
-    turn = talk(make(url, model)).create()
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [(Status(401), []), (Status(429), []), (Status(503), []), ([Say("High "), Cut()], ["High "])],
+    ids=["401", "429", "503", "cut"],
+)
+def test_an_endpoint_that_fails_offers_a_retry(make: Make, talk: Talk, step: Step, kept: list[str]) -> None:
+    with model_endpoint(step) as endpoint:
+        turn = talk(make(endpoint.url)).create()
     assert turn.events[-1]["message"] == "The model could not answer. Please try again."
     assert turn.events[-1]["allow_retry"]
     assert [item["content"][0]["text"] for item in turn.done("assistant_message")] == kept
 
 
 def test_an_endpoint_that_cannot_be_reached_offers_a_retry(make: Make, talk: Talk) -> None:
-    turn = talk(make("http://127.0.0.1:1", "ok")).create()
+    turn = talk(make("http://127.0.0.1:1")).create()
     assert turn.events[-1]["message"] == "The model could not answer. Please try again."
 
 
-def test_stopping_hangs_up_on_the_endpoint(make: Make, talk: Talk, url: str, endpoint: Endpoint) -> None:
-    chat = talk(make(url, "slow"))
-    thread_id = ""
-    with chat.open("threads.create", {"input": message("Tell me")}) as stream:
-        for frame in stream:
-            if frame.event is not None and frame.event["type"] == "thread.created":
-                thread_id = frame.event["thread"]["id"]
-            if "text_delta" in str(frame.event):
-                chat.call("threads.cancel", thread_id=thread_id)
-    eventually(endpoint.hung_up.is_set, seconds=2, what="the end of the connection")
+def test_stopping_hangs_up_on_the_endpoint(make: Make, talk: Talk) -> None:
+    with model_endpoint([Say("High "), Wait()]) as endpoint:
+        chat = talk(make(endpoint.url))
+        thread_id = ""
+        with chat.open("threads.create", {"input": message("Tell me")}) as stream:
+            for frame in stream:
+                if frame.event is not None and frame.event["type"] == "thread.created":
+                    thread_id = frame.event["thread"]["id"]
+                if "text_delta" in str(frame.event):
+                    chat.call("threads.cancel", thread_id=thread_id)
+        eventually(endpoint.hung_up.is_set, seconds=2, what="the end of the connection")
 
 
 @contextmanager
@@ -95,7 +97,7 @@ def embedded(path: Path) -> Iterator[str]:
     with asyncio.Runner() as runner:
         model = runner.run(EmbeddedModel.start(path))
         try:
-            yield model.base_url.removesuffix("/v1")
+            yield model.base_url
         finally:
             runner.run(model.stop())
 
@@ -103,7 +105,7 @@ def embedded(path: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_the_embedded_model_answers(make: Make, talk: Talk) -> None:
     with embedded(pull(progress=False)) as url:
-        turn = talk(make(url, "any")).create("Say hello.")
+        turn = talk(make(url)).create("Say hello.")
     assert turn.outcome == "completed"
     assert turn.text
     assert len(turn.of("assistant_message.content_part.text_delta")) > 1

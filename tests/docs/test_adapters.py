@@ -11,9 +11,8 @@ import pytest
 
 from chatdock.workflows.loader import load
 from chatdock.workflows.workflow import Workflow
-from tests.adapters.endpoint import Endpoint
-from tests.harness.asgi import running
 from tests.harness.client import Turn
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Use, model_endpoint
 from tests.harness.server import serving
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -69,17 +68,16 @@ def test_the_parrot_repeats(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelEndpoint]:
     """Where the plain client finds its model."""
-    endpoint = Endpoint()
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    monkeypatch.setenv("OPENAI_DEFAULT_MODEL", "search")
-    with running(endpoint) as url:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    with model_endpoint() as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
         yield endpoint
 
 
-def test_the_plain_client_searches_and_cites(tmp_path: Path, endpoint: Endpoint) -> None:
+def test_the_plain_client_searches_and_cites(tmp_path: Path, endpoint: ModelEndpoint) -> None:
+    endpoint.steps += [[Use("search", {"query": "tides"})], [Say("High water.")]]
     with serving(tmp_path, [example("openai_client")]) as server:
         chat = server.backend.chat(workflow="wf_client")
         turn = chat.create("When is high water?")
@@ -89,13 +87,11 @@ def test_the_plain_client_searches_and_cites(tmp_path: Path, endpoint: Endpoint)
     assert items[1]["workflow"]["tasks"][0]["status_indicator"] == "complete"
     (source,) = items[2]["content"][0]["annotations"]
     assert source["source"]["url"] == "https://example.com/tides"
-    assert endpoint.asked[1]["messages"][-1]["content"] == "High water at nine"
+    assert endpoint.requests[1]["messages"][-1]["content"] == "High water at nine"
 
 
-def test_the_plain_client_offers_a_retry_when_its_model_fails(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_DEFAULT_MODEL", "401")
+def test_the_plain_client_offers_a_retry_when_its_model_fails(tmp_path: Path, endpoint: ModelEndpoint) -> None:
+    endpoint.steps += [Status(401)]
     with serving(tmp_path, [example("openai_client")]) as server:
         turn: Turn = server.backend.chat(workflow="wf_client").create()
     assert turn.events[-1]["message"] == "The model could not answer. Please try again."

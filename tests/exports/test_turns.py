@@ -20,7 +20,6 @@ from tests.exports.serving import export_server, placed, scripted_export
 from tests.harness.client import Json, Turn, message
 from tests.harness.model_endpoint import Hold, ModelEndpoint, Say, Status, Step, Think, Use, Wait, model_endpoint
 from tests.harness.server import eventually, serving
-from tests.harness.upstream import upstream
 from tests.runs.wire import creating
 from tests.tracing.records import Records
 from tests.workflows.agents import Api, press
@@ -291,14 +290,16 @@ def test_a_turn_that_is_stopped_changes_no_state(tmp_path: Path) -> None:
 
 def test_stopping_a_turn_hangs_up_on_the_model(tmp_path: Path) -> None:
     path = placed(tmp_path, "handover")
-    with upstream(silent=False) as endpoint, export_server(tmp_path, endpoint.url, path, api="chat") as server:
+    with (
+        model_endpoint([Say("Let me see"), Wait()]) as endpoint,
+        export_server(tmp_path, endpoint.url, path, api="chat") as server,
+    ):
         chat = server.backend.chat()
         reader = creating(chat, "A lamp")
-        call = endpoint.first_call(words=endpoint.words)
-        reader.wait_for(lambda turn: "word2" in turn.text)
-        assert call.closed_at is None
+        reader.wait_for(lambda turn: turn.text == "Let me see")
+        assert not endpoint.hung_up.is_set()
         chat.call("threads.cancel", thread_id=reader.turn.thread_id)
-        eventually(lambda: call.closed_at, what="the end of the connection to the model")
+        eventually(endpoint.hung_up.is_set, what="the end of the connection to the model")
         assert reader.wait().outcome == "cancelled"
 
 

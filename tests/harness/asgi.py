@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import uvicorn
 
+from tests.harness.prompt import PromptServer
 from tests.harness.server import DEADLINE, eventually
 
 
@@ -18,7 +19,7 @@ from tests.harness.server import DEADLINE, eventually
 def running(app: Any, *, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """The URL at which the application answers inside the block."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
+    server = PromptServer(
         uvicorn.Config(app, lifespan=lifespan, log_config=None, timeout_graceful_shutdown=1, ws="none")
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="test-application")

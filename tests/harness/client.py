@@ -12,6 +12,7 @@ import httpx
 
 Json = dict[str, Any]
 TIMEOUT = 30.0
+# Clients of plain HTTP are made with `verify=False`: to load the certificates takes longer than a request.
 
 CANARY = "canaryQ7xN3kVw0Zp5Ls8"
 """Lies in every chat's state variables and wherever tests plant it, as in hidden context. No client may see it."""
@@ -59,7 +60,7 @@ class Watched(httpx.BaseTransport):
     """Looks for the canary in every byte that a client receives."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = transport or httpx.HTTPTransport(verify=False)  # plain HTTP: spare the certificates
+        self._transport = transport or httpx.HTTPTransport(verify=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """A response whose headers were searched, and whose body is searched as it comes."""
@@ -107,7 +108,9 @@ class Backend:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT)
+        self.http = httpx.Client(
+            base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT, verify=False
+        )
         self._chats: list[Chat] = []
 
     def close(self) -> None:

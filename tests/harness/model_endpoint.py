@@ -20,8 +20,12 @@ from starlette.types import Receive, Scope, Send
 
 from tests.chat.shapes import passed
 from tests.harness.asgi import running
+from tests.harness.server import eventually
 
 Json = dict[str, Any]
+CLOSE = {"connection": "close"}
+"""No connection outlives its answer: some libraries never close their clients."""
+DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,23 @@ class Hosted:
 
 
 @dataclass(frozen=True)
+class Used:
+    """The tokens that the answer is said to have cost; without it Responses say one each, Chat Completions nothing."""
+
+    input: int
+    output: int
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True)
 class Cut:
     """The connection breaks."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing more, until the caller hangs up."""
+    """Nothing more, until the caller hangs up; not even the head of the answer when nothing was said before."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,8 @@ class Status:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Part = Say | Refuse | Think | Use | Hosted | Cut | Wait | Hold
+Part = Say | Refuse | Think | Use | Hosted | Used | Cut | Wait | Hold
+Event = Json | Cut | Wait | Hold
 Step = list[Part] | Status
 
 
@@ -104,57 +119,71 @@ class ModelEndpoint:
     steps: list[Step]
     url: str = ""
     requests: list[Json] = field(default_factory=list)
+    waiting: int = 0
+    """Callers at a `Wait`."""
+    hung_up: threading.Event = field(default_factory=threading.Event)
+    """Set when one of them has hung up."""
 
     async def answer(self, request: Request) -> Response:
         """The next step."""
         self.requests.append(await request.json())
         step = self.steps.pop(0)
         if isinstance(step, Status):
-            return JSONResponse({"error": step.error}, step.code, step.headers | {"x-request-id": "req_scripted"})
+            return JSONResponse(
+                {"error": step.error}, step.code, CLOSE | step.headers | {"x-request-id": "req_scripted"}
+            )
         render = _responses if request.url.path.endswith("/responses") else _completions
         events = render(step, len(self.requests))
         if not self.requests[-1].get("stream"):
             whole = list(events)
             if any(isinstance(event, Wait) for event in whole):
-                return _Stream(iter([Wait()]))
-            if render is _completions:
-                return JSONResponse(_at_once([event for event in whole if isinstance(event, dict)]))
-            return JSONResponse([event for event in whole if isinstance(event, dict)][-1]["response"])
-        return _Stream(events)
+                return _Stream(self, iter([Wait()]), b"")
+            said = [event for event in whole if isinstance(event, dict)]
+            return JSONResponse(_at_once(said) if render is _completions else said[-1]["response"], headers=CLOSE)
+        return _Stream(self, events, DONE if render is _completions else b"")
 
 
 @contextmanager
 def model_endpoint(*steps: Step) -> Iterator[ModelEndpoint]:
-    """An endpoint that is asked inside the block, for exactly these steps."""
+    """An endpoint that is asked inside the block, for these steps; at its end nobody may wait for more."""
     endpoint = ModelEndpoint(list(steps))
     routes = [Route(f"/v1/{path}", endpoint.answer, methods=["POST"]) for path in ("responses", "chat/completions")]
     with running(Starlette(routes=routes)) as url:
         endpoint.url = f"{url}/v1"
         yield endpoint
+        eventually(lambda: not endpoint.waiting, what="the end of every connection to the model")
 
 
 class _Stream(Response):
-    def __init__(self, events: Iterator[Json | Cut | Wait | Hold]) -> None:
-        super().__init__(media_type="text/event-stream")
+    def __init__(self, endpoint: ModelEndpoint, events: Iterator[Event], end: bytes) -> None:
+        super().__init__(media_type="text/event-stream", headers=CLOSE)
         del self.headers["content-length"]
+        self._endpoint = endpoint
         self._events = events
+        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        begun = False
         for event in self._events:
             if isinstance(event, Cut):
                 return  # uvicorn breaks off a response that is not complete
             if isinstance(event, Wait):
+                self._endpoint.waiting += 1
                 while (await receive())["type"] != "http.disconnect":
                     pass
+                self._endpoint.waiting -= 1
+                self._endpoint.hung_up.set()
                 return
             if isinstance(event, Hold):
                 await passed(event.gate)
                 continue
+            if not begun:
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                begun = True
             name = f"event: {event['type']}\n" if "type" in event else ""
             data = f"{name}data: {json.dumps(event)}\n\n".encode()
             await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": self._end})
 
 
 def _words(text: str) -> list[str]:
@@ -164,24 +193,29 @@ def _words(text: str) -> list[str]:
 # Responses
 
 
-def _responses(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | Hold]:
+def _responses(step: list[Part], number: int) -> Iterator[Event]:
     response: Json = {
         "id": f"resp_{number}", "object": "response", "created_at": 1, "model": "scripted", "output": [],
         "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "status": "in_progress",
     }  # fmt: skip
     output: list[Json] = []
+    used = Used(1, 1)
     yield {"type": "response.created", "response": response, "sequence_number": 0}
     for index, part in enumerate(step):
         if isinstance(part, Cut | Wait | Hold):
             yield part
+            continue
+        if isinstance(part, Used):
+            used = part
             continue
         for event in _item(part, f"{number}_{index}"):
             if event["type"] == "response.output_item.done":
                 output.append(event["item"])
             yield event | {"output_index": index, "sequence_number": 0}
     usage = {
-        "input_tokens": 1, "output_tokens": 1, "total_tokens": 2,
-        "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
+        "input_tokens": used.input, "output_tokens": used.output, "total_tokens": used.input + used.output,
+        "input_tokens_details": {"cached_tokens": used.cached},
+        "output_tokens_details": {"reasoning_tokens": used.reasoning},
     }  # fmt: skip
     done = response | {"status": "completed", "output": output, "usage": usage}
     yield {"type": "response.completed", "response": done, "sequence_number": 0}
@@ -256,8 +290,9 @@ def _thought(item_id: str, text: str, *, raw: bool) -> Iterator[Json]:
 # Chat Completions
 
 
-def _completions(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | Hold]:
+def _completions(step: list[Part], number: int) -> Iterator[Event]:
     calls = 0
+    used: Used | None = None
     for part in step:
         match part:
             case Cut() | Wait() | Hold():
@@ -270,14 +305,23 @@ def _completions(step: list[Part], number: int) -> Iterator[Json | Cut | Wait | 
                 member = "reasoning" if raw else "reasoning_content"
                 yield from (_chunk(number, **{member: word}) for word in _words(text))
             case Use(tool, arguments, call_id):
-                function = {"name": tool, "arguments": json.dumps(arguments)}
-                yield _chunk(
-                    number, tool_calls=[{"index": calls, "id": call_id, "type": "function", "function": function}]
-                )
+                call: Json = {"index": calls, "type": "function"}
+                yield _chunk(number, tool_calls=[call | {"id": call_id, "function": {"name": tool, "arguments": ""}}])
+                for piece in _words(json.dumps(arguments)):
+                    yield _chunk(number, tool_calls=[call | {"id": None, "function": {"arguments": piece}}])
                 calls += 1
+            case Used():
+                used = part
             case _:
                 raise AssertionError(f"Chat Completions cannot say {part}")
     yield _chunk(number, finish="tool_calls" if calls else "stop")
+    if used is not None:
+        usage = {
+            "prompt_tokens": used.input, "completion_tokens": used.output, "total_tokens": used.input + used.output,
+            "prompt_tokens_details": {"cached_tokens": used.cached},
+            "completion_tokens_details": {"reasoning_tokens": used.reasoning},
+        }  # fmt: skip
+        yield _chunk(number) | {"choices": [], "usage": usage}
 
 
 def _at_once(chunks: list[Json]) -> Json:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-_open: list[AsyncOpenAI] = []
+_open: list[DefaultAsyncHttpxClient] = []
+
+
+def http_client() -> DefaultAsyncHttpxClient:
+    """What such a client sends its requests with."""
+    client = DefaultAsyncHttpxClient(verify=False)
+    _open.append(client)
+    return client
 
 
 def openai_client(url: str, **options: Any) -> AsyncOpenAI:
     """A client that asks `url`, and once only unless `options` say otherwise."""
-    client = AsyncOpenAI(**{"base_url": url, "api_key": "none", "max_retries": 0, **options})
-    _open.append(client)
-    return client
+    return AsyncOpenAI(
+        **{"base_url": url, "api_key": "none", "max_retries": 0, "http_client": http_client(), **options}
+    )
 
 
 async def close_clients() -> None:
     """Close what is open: a connection that outlives its loop is complained about in some later test."""
     while _open:
-        await _open.pop().close()
+        await _open.pop().aclose()

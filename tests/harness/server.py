@@ -25,6 +25,7 @@ from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
 from tests.harness.client import Backend
 from tests.harness.openai_client import close_clients
+from tests.harness.prompt import PromptServer
 
 T = TypeVar("T")
 
@@ -43,6 +44,10 @@ def eventually(check: Callable[[], T], *, seconds: float = DEADLINE, what: str =
         time.sleep(every)
 
 
+class _Server(PromptServer, Server):
+    """As in production, but for its end."""
+
+
 class ThreadServer:
     """A server in a thread: its workflows may be closures of the test, and its world can be looked into."""
 
@@ -58,7 +63,7 @@ class ThreadServer:
         self._listener = listen("127.0.0.1", 0, settings)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.app = create_app(settings, workflows, demo=demo, model=model)
-        self._server = Server(self.app, settings, "127.0.0.1", 0)
+        self._server = _Server(self.app, settings, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._run, name="test-server")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
@@ -83,7 +88,7 @@ class ThreadServer:
                 raise self._error
             return self._server.started
 
-        eventually(started, what="the server's start")
+        eventually(started, what="the server's start", every=0.002)
 
     def stop(self) -> None:
         """End it as SIGTERM would, without waiting for live runs."""
@@ -170,7 +175,7 @@ class ProcessServer:
         if self.process.poll() is not None:
             raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.output()}")
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=5, verify=False).status_code == 200
         except httpx.TransportError:
             return False
 

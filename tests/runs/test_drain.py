@@ -60,7 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @contextmanager
 def _client(server: ProcessServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=5) as client:
+    with httpx.Client(base_url=server.url, timeout=5, verify=False) as client:
         yield client
 
 
@@ -151,7 +151,7 @@ def test_a_second_signal_ends_the_server_at_once(start: Start) -> None:
     turn = reader.wait_for(lambda turn: turn.text)
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)
-    eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=5).status_code == 503)
+    eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=5, verify=False).status_code == 503)
     assert server.terminate() < 3
     reader.wait()
     server.start()

@@ -27,9 +27,9 @@ from agents.tracing import get_trace_provider
 from chatdock import Turn, workflow
 from tests.harness.client import Chat, Json
 from tests.harness.client import Turn as Streamed
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Use, Used, model_endpoint
 from tests.harness.openai_client import openai_client
 from tests.harness.server import serving
-from tests.tracing.endpoint import Endpoint, scripted_endpoint
 from tests.tracing.records import Records
 
 CANARY = "marmalade-7310"
@@ -38,12 +38,12 @@ UNTITLED: Json = {"automatic_thread_titling": {"enabled": False}}
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with scripted_endpoint() as running:
+def endpoint() -> Iterator[ModelEndpoint]:
+    with model_endpoint() as running:
         yield running
 
 
-def chat_model(endpoint: Endpoint) -> Model:
+def chat_model(endpoint: ModelEndpoint) -> Model:
     return OpenAIChatCompletionsModel("scripted-1", openai_client=openai_client(endpoint.url))
 
 
@@ -68,14 +68,16 @@ def answer(tmp_path: Path, target: Any, text: str = f"hello {CANARY}", **setting
 
 
 def test_a_turn_with_a_tool_and_a_handoff_is_a_tree_with_the_tokens_that_the_model_named(
-    tmp_path: Path, endpoint: Endpoint, records: Records
+    tmp_path: Path, endpoint: ModelEndpoint, records: Records
 ) -> None:
     model = chat_model(endpoint)
     billing = Agent(name="Billing", model=model)
     support = Agent(name="Support", model=model, tools=[weather], handoffs=[billing])
-    endpoint.call("weather", f'{{"city": "{CANARY}"}}', tokens=(100, 10))
-    endpoint.call("transfer_to_billing", tokens=(200, 20))
-    endpoint.text("It rains.", tokens=(300, 30), cached=128, reasoning=7)
+    endpoint.steps += [
+        [Use("weather", {"city": CANARY}, "call_1"), Used(100, 10)],
+        [Use("transfer_to_billing", {}, "call_2"), Used(200, 20)],
+        [Say("It rains."), Used(300, 30, cached=128, reasoning=7)],
+    ]
     turn = answer(tmp_path, support)
     assert (turn.text, turn.outcome) == ("It rains.", "completed")
     assert records.tree(turn.run_id) == [
@@ -112,8 +114,8 @@ def test_a_turn_with_a_tool_and_a_handoff_is_a_tree_with_the_tokens_that_the_mod
         assert outer["started_at"] <= span["started_at"]
 
 
-def test_a_guardrail_that_trips_is_seen(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    endpoint.text("Roses are red", tokens=(1, 1))
+def test_a_guardrail_that_trips_is_seen(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
+    endpoint.steps += [[Say("Roses are red")]]
     turn = answer(tmp_path, Agent(name="Prose", model=chat_model(endpoint), input_guardrails=[no_poems]), "a poem")
     (guardrail,) = [span for span in records.spans(turn.run_id) if span["kind"] == "guardrail"]
     assert guardrail["name"] == "guardrail no_poems"
@@ -121,8 +123,10 @@ def test_a_guardrail_that_trips_is_seen(tmp_path: Path, endpoint: Endpoint, reco
     assert records.trace(turn.run_id)["outcome"] == turn.outcome == "completed"
 
 
-def test_a_model_that_fails_leaves_its_error_in_the_trace(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    endpoint.fail(500)
+def test_a_model_that_fails_leaves_its_error_in_the_trace(
+    tmp_path: Path, endpoint: ModelEndpoint, records: Records
+) -> None:
+    endpoint.steps += [Status(500)]
     turn = answer(tmp_path, Agent(name="Support", model=chat_model(endpoint)))
     (call,) = [span for span in records.spans(turn.run_id) if span["kind"] == "model"]
     trace = records.trace(turn.run_id)
@@ -130,9 +134,10 @@ def test_a_model_that_fails_leaves_its_error_in_the_trace(tmp_path: Path, endpoi
     assert (trace["outcome"], trace["error"], trace["first_text_at"]) == ("failed", "InternalServerError", None)
 
 
-def test_a_tool_that_fails_leaves_its_error_in_the_trace(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    endpoint.call("weather", '{"city": "nowhere"}', tokens=(1, 1))
-    endpoint.text("I do not know.", tokens=(1, 1))
+def test_a_tool_that_fails_leaves_its_error_in_the_trace(
+    tmp_path: Path, endpoint: ModelEndpoint, records: Records
+) -> None:
+    endpoint.steps += [[Use("weather", {"city": "nowhere"})], [Say("I do not know.")]]
     turn = answer(tmp_path, Agent(name="Support", model=chat_model(endpoint), tools=[weather]))
     (tool,) = [span for span in records.spans(turn.run_id) if span["kind"] == "tool"]
     assert tool["error"]
@@ -140,9 +145,9 @@ def test_a_tool_that_fails_leaves_its_error_in_the_trace(tmp_path: Path, endpoin
     assert records.trace(turn.run_id)["outcome"] == "completed"
 
 
-def test_the_responses_api_is_seen_too(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
+def test_the_responses_api_is_seen_too(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
     model = OpenAIResponsesModel("scripted-1", openai_client=openai_client(endpoint.url))
-    endpoint.text("Hello.", tokens=(11, 5), cached=3)
+    endpoint.steps += [[Say("Hello."), Used(11, 5, cached=3)]]
     turn = answer(tmp_path, Agent(name="Support", model=model))
     (call,) = [span for span in records.spans(turn.run_id) if span["kind"] == "model"]
     assert (call["input_tokens"], call["output_tokens"]) == (11, 5)
@@ -150,7 +155,7 @@ def test_the_responses_api_is_seen_too(tmp_path: Path, endpoint: Endpoint, recor
 
 
 def test_an_agent_inside_a_function_is_traced_below_the_functions_span_and_its_tools_spans_below_it(
-    tmp_path: Path, endpoint: Endpoint, records: Records
+    tmp_path: Path, endpoint: ModelEndpoint, records: Records
 ) -> None:
     turns: list[Turn] = []
 
@@ -169,8 +174,7 @@ def test_an_agent_inside_a_function_is_traced_below_the_functions_span_and_its_t
 
     # Runner.run() does not stream; the scripted endpoint only does.
     agent.model = Streaming(agent.model)
-    endpoint.call("search", tokens=(2, 1))
-    endpoint.text("Found.", tokens=(3, 1))
+    endpoint.steps += [[Use("search")], [Say("Found.")]]
     turn = answer(tmp_path, answered)
     assert turn.text == "Found."
     assert records.tree(turn.run_id) == [
@@ -210,13 +214,12 @@ def stored(records: Records) -> str:
     return str(records.rows("trace") + records.rows("span"))
 
 
-def script_with_canaries(endpoint: Endpoint) -> Agent[Any]:
-    endpoint.call("weather", f'{{"city": "{CANARY}"}}', tokens=(1, 1))
-    endpoint.text(f"{CANARY} is fine", tokens=(1, 1))
+def script_with_canaries(endpoint: ModelEndpoint) -> Agent[Any]:
+    endpoint.steps += [[Use("weather", {"city": CANARY})], [Say(f"{CANARY} is fine")]]
     return Agent(name="Support", instructions=CANARY, model=chat_model(endpoint), tools=[weather])
 
 
-def test_what_was_said_is_in_no_trace(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
+def test_what_was_said_is_in_no_trace(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
     turn = answer(tmp_path, script_with_canaries(endpoint))
     assert CANARY in turn.text
     assert len(records.spans(turn.run_id)) == 4
@@ -224,7 +227,7 @@ def test_what_was_said_is_in_no_trace(tmp_path: Path, endpoint: Endpoint, record
 
 
 def test_what_was_said_is_in_the_trace_when_that_is_wanted(
-    tmp_path: Path, endpoint: Endpoint, records: Records
+    tmp_path: Path, endpoint: ModelEndpoint, records: Records
 ) -> None:
     turn = answer(tmp_path, script_with_canaries(endpoint), trace_content=True)
     spans = records.spans(turn.run_id)
@@ -236,16 +239,15 @@ def test_what_was_said_is_in_the_trace_when_that_is_wanted(
     assert f"{CANARY} is fine" in second["chatdock.output"]
 
 
-def test_content_is_bounded(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    endpoint.text("long " * 100_000, tokens=(1, 1))
+def test_content_is_bounded(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
+    endpoint.steps += [[Say("long " * 100_000)]]
     turn = answer(tmp_path, Agent(name="Support", model=chat_model(endpoint)), trace_content=True)
     (call,) = [span for span in records.spans(turn.run_id) if span["kind"] == "model"]
     assert 10_000 < len(call["attributes"]["chatdock.output"]) <= 16_384
 
 
-def test_a_session_without_tracing_leaves_no_trace(tmp_path: Path, endpoint: Endpoint, records: Records) -> None:
-    endpoint.text("one", tokens=(1, 1))
-    endpoint.text("two", tokens=(1, 1))
+def test_a_session_without_tracing_leaves_no_trace(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
+    endpoint.steps += [[Say("one")], [Say("two")]]
     agent = Agent(name="Support", model=chat_model(endpoint))
     with serving(tmp_path, [workflow("wf_test")(agent)]) as server:
 
@@ -259,8 +261,8 @@ def test_a_session_without_tracing_leaves_no_trace(tmp_path: Path, endpoint: End
     assert len(records.rows("span")) == len(records.spans(traced.run_id)) == 2
 
 
-def test_the_sdk_reports_to_us_alone(tmp_path: Path, endpoint: Endpoint) -> None:
-    endpoint.text("hello", tokens=(1, 1))
+def test_the_sdk_reports_to_us_alone(tmp_path: Path, endpoint: ModelEndpoint) -> None:
+    endpoint.steps += [[Say("hello")]]
     answer(tmp_path, Agent(name="Support", model=chat_model(endpoint)))
     processors = get_trace_provider()._multi_processor._processors  # type: ignore[attr-defined]
     assert [type(processor).__module__ for processor in processors] == ["chatdock.tracing.agents_sdk"]
@@ -288,13 +290,12 @@ folder = Path(sys.argv[1])
 """
 
 AGENT = """
-from tests.tracing.endpoint import scripted_endpoint
+from tests.harness.model_endpoint import Say, model_endpoint
 from tests.tracing.test_agents import answer, chat_model
 from agents import Agent
 
-with scripted_endpoint() as endpoint:
+with model_endpoint([Say("one")], [Say("two")]) as endpoint:
     for text in ("one", "two"):
-        endpoint.text(text, tokens=(1, 1))
         turn = answer(folder, Agent(name="Support", model=chat_model(endpoint)))
         assert turn.text == text
         assert len(Records(folder).spans(turn.run_id)) == 2

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from chatdock import workflow
 from chatdock.cli import app
 from tests.harness.client import Turn
+from tests.harness.model_endpoint import Say, Status, Use, Used, model_endpoint
 from tests.harness.server import serving
-from tests.tracing.endpoint import scripted_endpoint
 from tests.tracing.test_agents import UNTITLED, chat_model, weather
 
 DURATION = re.compile(r"\d+\.\d+ m?s")
@@ -40,16 +40,17 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("told")
-    with scripted_endpoint() as endpoint:
+    with model_endpoint(
+        Status(500),
+        [Use("weather", {"city": "Bergen"}), Used(100, 10)],
+        [Say("It rains."), Used(300, 30, cached=128)],
+        [Say("Hello."), Used(5, 6)],
+    ) as endpoint:
         agent = Agent(name="Support", model=chat_model(endpoint), tools=[weather])
         with serving(folder, [workflow("wf_test", version="2")(agent)]) as server:
             chat = server.backend.chat(chatkit_configuration=UNTITLED)
-            endpoint.fail(500)
             first = chat.create()
-            endpoint.call("weather", '{"city": "Bergen"}', tokens=(100, 10))
-            endpoint.text("It rains.", tokens=(300, 30), cached=128)
             second = chat.send(first.thread_id)
-            endpoint.text("Hello.", tokens=(5, 6))
             third = chat.create()
     return Told(folder, [first, second, third])
 

@@ -18,9 +18,9 @@ from chatdock import Turn, workflow
 from chatdock.app import create_app
 from chatdock.settings import Settings
 from chatdock.tracing.export import ExportError
+from tests.harness.model_endpoint import Say, Use, Used, model_endpoint
 from tests.harness.server import serving
 from tests.tracing.collector import Collector, collecting, said
-from tests.tracing.endpoint import scripted_endpoint
 from tests.tracing.records import Records
 from tests.tracing.test_agents import UNTITLED, answer, chat_model, weather
 from tests.tracing.test_turns import ROOT, echo, untraced
@@ -46,10 +46,10 @@ def by_name(collector: Collector) -> dict[str, Span]:
 
 
 def test_spans_of_all_sides_are_exported_as_one_trace(tmp_path: Path, exporting: Collector, records: Records) -> None:
-    with scripted_endpoint() as endpoint:
+    with model_endpoint(
+        [Use("weather", {"city": CANARY}), Used(100, 10)], [Say("It rains."), Used(300, 30)]
+    ) as endpoint:
         agent = Agent(name="Support", model=chat_model(endpoint), tools=[weather])
-        endpoint.call("weather", f'{{"city": "{CANARY}"}}', tokens=(100, 10))
-        endpoint.text("It rains.", tokens=(300, 30))
         turn = answer(tmp_path, agent)
     trace = records.trace(turn.run_id)
     spans = by_name(exporting)

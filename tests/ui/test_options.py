@@ -376,6 +376,7 @@ def test_somebody_who_reads_above_is_left_alone(chat: Opener) -> None:
     page.ask("text 500 1ms")
     page.send("count 400 2ms")
     expect(page.answer).to_contain_text("10 11")
+    page.until(lambda: page.from_end() < 2, "the end of the glide to the question")
     page.log.hover()
     page.page.mouse.wheel(0, -20_000)
     page.until(lambda: page.log.evaluate("log => log.scrollTop") == 0, "the top")

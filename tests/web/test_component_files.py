@@ -33,7 +33,7 @@ PLAIN = {"accept-encoding": "identity"}
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with (
         serving(tmp_path_factory.mktemp("files"), [showcase]) as server,
-        httpx.Client(base_url=server.url, headers=PLAIN) as client,
+        httpx.Client(base_url=server.url, headers=PLAIN, verify=False) as client,
     ):
         yield client
 

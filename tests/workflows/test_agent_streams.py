@@ -36,7 +36,7 @@ from pydantic import TypeAdapter
 
 from chatdock import client_tool
 from tests.chat.shapes import passed
-from tests.harness.client import Chat, Json, Turn, message
+from tests.harness.client import Chat, Frame, Json, Turn, message
 from tests.harness.model_endpoint import Cut, Hold, Hosted, Refuse, Say, Status, Step, Think, Use, Wait
 from tests.workflows.agents import Api, Make, give, press, scripted
 
@@ -134,23 +134,29 @@ def begins(chat: Chat) -> Turn:
     return chat.create("What is the weather?")
 
 
-def begins_and(does: Callable[[Chat, Turn], object]) -> Callable[[Chat], Turn]:
-    """Begin, and do something once the first words have come."""
+def begins_and(does: Callable[[Chat, Turn], object], once: Callable[[Turn], Any]) -> Callable[[Chat], Turn]:
+    """Begin, and do something once this is so of what was streamed."""
 
     def begin(chat: Chat) -> Turn:
-        frames = []
+        frames: list[Frame] = []
+        done = False
         with chat.open("threads.create", {"input": message("What is the weather?")}) as stream:
             for frame in stream:
                 frames.append(frame)
-                turn = Turn(frames)
-                if (
-                    turn.text == "Half of it"
-                    and turn.of("assistant_message.content_part.text_delta")[-1] == frame.event
-                ):
+                if not done and once(turn := Turn(frames)):
                     does(chat, turn)
+                    done = True
         return Turn(frames)
 
     return begin
+
+
+def half(turn: Turn) -> bool:
+    return turn.text == "Half of it"
+
+
+def whole(turn: Turn) -> bool:
+    return bool(turn.done("assistant_message"))
 
 
 def stops(chat: Chat, turn: Turn) -> None:
@@ -270,9 +276,16 @@ SCENARIOS = {
     ),
     "refusal": Scenario(([Refuse("I will not say that.")],)),
     "input_guardrail": Scenario(
-        ([Say("Half", whole=False), Hold(SEEN)],),
+        ([Say("Half of it", whole=False), Hold(SEEN)],),
         make=guarded(input_guardrails=[no_secrets]),
-        begin=begins_and(lambda chat, turn: SEEN.set()),
+        begin=begins_and(lambda chat, turn: SEEN.set(), half),
+        options={"refusal": "Not here."},
+        apis=RESPONSES,  # the SDK ends a message of Chat Completions before it looks at guardrails
+    ),
+    "late_input_guardrail": Scenario(
+        ([Say("All of it")],),
+        make=guarded(input_guardrails=[no_secrets]),
+        begin=begins_and(lambda chat, turn: SEEN.set(), whole),
         options={"refusal": "Not here."},
     ),
     "output_guardrail": Scenario(
@@ -288,7 +301,7 @@ SCENARIOS = {
     ),
     "error": Scenario((Status(429, headers={"retry-after": "7"}),)),
     "cut": Scenario(([Say("Half of it", whole=False), Cut()],)),
-    "cancel": Scenario(([Say("Half of it", whole=False), Wait()],), begin=begins_and(stops)),
+    "cancel": Scenario(([Say("Half of it", whole=False), Wait()],), begin=begins_and(stops, half)),
 }
 
 

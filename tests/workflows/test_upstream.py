@@ -11,15 +11,21 @@ from agents import Agent, OpenAIChatCompletionsModel
 from chatdock import workflow
 from chatdock.workflows.workflow import Workflow
 from tests.harness.client import Chat
+from tests.harness.model_endpoint import ModelEndpoint, Say, Step, Wait, model_endpoint
 from tests.harness.openai_client import openai_client
 from tests.harness.server import ThreadServer, eventually, serving
-from tests.harness.upstream import Upstream, upstream
 from tests.runs.wire import Reader, creating
 
 CLOSED_WITHIN = 2.0
+SAID = pytest.mark.parametrize("said", ["Half of it", ""], ids=["speaking", "silent"])
 
 
-def agent_at(endpoint: Upstream) -> Workflow:
+def slow(said: str) -> Step:
+    """What the model does: it says this, if anything, and then no more."""
+    return [Say(said), Wait()] if said else [Wait()]
+
+
+def agent_at(endpoint: ModelEndpoint) -> Workflow:
     """An agent that asks this endpoint."""
     model = OpenAIChatCompletionsModel("slow", openai_client(endpoint.url))
     answering = workflow("wf_test")(Agent(name="Slow", model=model))
@@ -27,61 +33,59 @@ def agent_at(endpoint: Upstream) -> Workflow:
     return answering
 
 
-def asked(server: ThreadServer, endpoint: Upstream) -> tuple[Chat, Reader]:
-    """A turn whose model has been asked, and has said all that it will, if anything."""
+def asked(server: ThreadServer, endpoint: ModelEndpoint, said: str) -> tuple[Chat, Reader]:
+    """A turn whose model has been asked, and has said all that it will."""
     chat = server.backend.chat()
     reader = creating(chat, "hello")
-    call = endpoint.first_call(words=0 if endpoint.silent else endpoint.words)
-    reader.wait_for(lambda turn: turn.of("stream_options") if endpoint.silent else "word2" in turn.text)
-    assert call.closed_at is None
+    eventually(lambda: endpoint.waiting, what="the call to the model")
+    reader.wait_for(lambda turn: turn.of("stream_options") and turn.text == said)
+    assert not endpoint.hung_up.is_set()
     return chat, reader
 
 
-def closed_after(endpoint: Upstream, began: float) -> float:
-    """Seconds until the endpoint noticed that it was hung up on."""
-    (call,) = endpoint.calls
-    closed: float = eventually(lambda: call.closed_at, what="the end of the connection to the model") or 0
-    return closed - began
+def closed(endpoint: ModelEndpoint, began: float, within: float = CLOSED_WITHIN) -> bool:
+    """Whether the endpoint was hung up on within so many seconds."""
+    return endpoint.hung_up.wait(max(0.0, began + within - time.monotonic()))
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
-def test_pressing_stop_hangs_up_on_the_model(tmp_path: Path, silent: bool) -> None:
-    with upstream(silent=silent) as endpoint, serving(tmp_path, [agent_at(endpoint)]) as server:
-        chat, reader = asked(server, endpoint)
+@SAID
+def test_pressing_stop_hangs_up_on_the_model(tmp_path: Path, said: str) -> None:
+    with model_endpoint(slow(said)) as endpoint, serving(tmp_path, [agent_at(endpoint)]) as server:
+        chat, reader = asked(server, endpoint, said)
         thread_id = reader.turn.thread_id
         began = time.monotonic()
         chat.call("threads.cancel", thread_id=thread_id)
-        assert closed_after(endpoint, began) < CLOSED_WITHIN
+        assert closed(endpoint, began)
         assert reader.wait().outcome == "cancelled"
         kept = [item["content"][0]["text"] for item in chat.items(thread_id) if item["type"] == "assistant_message"]
-        assert kept == ([] if silent else ["word0 word1 word2 "])
+        assert kept == ([said] if said else [])
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
-def test_the_time_limit_hangs_up_on_the_model(tmp_path: Path, silent: bool) -> None:
-    with upstream(silent=silent) as endpoint, serving(tmp_path, [agent_at(endpoint)], run_time_limit=1) as server:
-        _, reader = asked(server, endpoint)
+@SAID
+def test_the_time_limit_hangs_up_on_the_model(tmp_path: Path, said: str) -> None:
+    with model_endpoint(slow(said)) as endpoint, serving(tmp_path, [agent_at(endpoint)], run_time_limit=1) as server:
+        _, reader = asked(server, endpoint, said)
         turn = reader.wait()
         began = time.monotonic()
         assert turn.events[-1]["message"] == "The answer took longer than 1 seconds."
-        assert closed_after(endpoint, began) < CLOSED_WITHIN
+        assert closed(endpoint, began)
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
-def test_deleting_the_thread_hangs_up_on_the_model(tmp_path: Path, silent: bool) -> None:
-    with upstream(silent=silent) as endpoint, serving(tmp_path, [agent_at(endpoint)]) as server:
-        chat, reader = asked(server, endpoint)
+@SAID
+def test_deleting_the_thread_hangs_up_on_the_model(tmp_path: Path, said: str) -> None:
+    with model_endpoint(slow(said)) as endpoint, serving(tmp_path, [agent_at(endpoint)]) as server:
+        chat, reader = asked(server, endpoint, said)
         began = time.monotonic()
         chat.call("threads.delete", thread_id=reader.turn.thread_id)
-        assert closed_after(endpoint, began) < CLOSED_WITHIN
+        assert closed(endpoint, began)
         assert reader.wait().outcome is None
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["speaking", "silent"])
-def test_stopping_the_server_hangs_up_on_the_model(tmp_path: Path, silent: bool) -> None:
-    with upstream(silent=silent) as endpoint:
+@SAID
+def test_stopping_the_server_hangs_up_on_the_model(tmp_path: Path, said: str) -> None:
+    with model_endpoint(slow(said)) as endpoint:
         with serving(tmp_path, [agent_at(endpoint)]) as server:
-            _, reader = asked(server, endpoint)
+            _, reader = asked(server, endpoint, said)
             began = time.monotonic()
-        assert closed_after(endpoint, began) < CLOSED_WITHIN + 2  # connections of clients have two seconds to end
+        assert closed(endpoint, began, CLOSED_WITHIN + 2)  # connections of clients have two seconds to end
         reader.drop()
