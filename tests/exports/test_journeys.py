@@ -538,6 +538,31 @@ def test_stopping_while_an_agent_that_is_a_tool_works_leaves_nothing_behind(desk
     assert said(chat.send(thread["id"], "More")) == ["Yes.", "Turn 1"]
 
 
+ENDLESS = nodes(
+    """
+    def count():
+      while state["n"] % 10:
+        state["n"] += 1
+    count()
+    while state["n"] > 0:
+      while state["n"] < 0:
+        pass
+    """
+)
+
+
+def test_a_loop_without_an_end_keeps_nobody_from_the_server_and_can_be_stopped(desk: Desk) -> None:
+    loops, beside = desk.chat(ENDLESS, user="user_loops"), desk.chat(NESTED, [Say("Yes.")], user="user_beside")
+    with ThreadPoolExecutor(1) as pool:
+        looping = pool.submit(loops.create, "Go")
+        there = desk.server.backend.chat_with(loops.secret)
+        eventually(lambda: there.call("threads.list", limit=1)["data"], what="the turn that loops")
+        assert said(beside.create("Are you there?")) == ["Yes.", "Turn 1"]
+        [thread] = there.call("threads.list", limit=1)["data"]
+        there.call("threads.cancel", thread_id=thread["id"])
+        assert looping.result().outcome == "cancelled"
+
+
 def test_a_stub_of_an_agent_that_is_a_tool_is_the_pages(desk: Desk) -> None:
     call = Use("current_city", {"precise": True}, "call_2")
     chat = desk.chat(NESTED, [Use("ask_clerk", {"input": "Hm"})], [call], [Say("Unseen: Oslo.")], [Say("Oslo.")])

@@ -326,7 +326,8 @@ def _completions(step: list[Part], number: int) -> Iterator[Event]:
 
 def _at_once(chunks: list[Json]) -> Json:
     """The text of chunks as an answer that is not streamed."""
-    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    text = "".join(choice["delta"].get("content") or "" for choice in choices)
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return chunks[-1] | {"object": "chat.completion", "choices": [choice], "usage": usage}

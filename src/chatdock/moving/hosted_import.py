@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -18,7 +17,7 @@ from chatdock.errors import ApiError, clip
 from chatdock.moving.hosted import REFUSED, HostedError, Unreadable, first
 from chatdock.protocol.wire import NoWireForm, WireItem, item_from_rest, unknown
 from chatdock.storage import imports, items, threads
-from chatdock.storage.times import to_micros
+from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -225,7 +224,9 @@ class _Reader:
             ended = not page.has_more
             if ended:
                 await threads.add(tx, project_id=self._project, next_position=position, **columns)
-            reached = _Place(page.last_id, position, ended, _now() if ended else None, _sum(place.left_out, left_out))
+            reached = _Place(
+                page.last_id, position, ended, micros_now() if ended else None, _sum(place.left_out, left_out)
+            )
             await self._record(tx, thread_id, reached)
             return reached
 
@@ -280,7 +281,7 @@ class _Reader:
                 ids[-1] if ids else place.last_item_id,
                 position + len(there) if changed else place.next_position,
                 True,
-                _now(),
+                micros_now(),
                 _sum(place.left_out, left_out),
             )
             await threads.follow(
@@ -405,7 +406,3 @@ async def _all_left_out(database: Database, project: str) -> Counter[str]:
         if len(page) < LEFT_OUT_PAGE:
             return found
         after = page[-1]["thread_id"]
-
-
-def _now() -> int:
-    return to_micros(datetime.now(UTC))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
@@ -11,10 +12,12 @@ from chatdock.workflows.agent_builder.braces import Names
 from chatdock.workflows.agent_builder.repairs import CannotRepair, Repair
 
 STATE, HISTORY, SEARCH = "__chatdock_state", "__chatdock_history", "__chatdock_search"
+ROUND = "__chatdock_round"
 DOORS: dict[str, Callable[..., Any]] = {
     STATE: lambda state: state,
     HISTORY: lambda history: history,
     SEARCH: lambda _variable, search, *given, **options: search(*given, **options),
+    ROUND: lambda: asyncio.sleep(0),
 }
 """What the doors are before somebody stands in them: as if they were not there."""
 _PREVIOUS = "__chatdock_previous_result"
@@ -42,6 +45,7 @@ def rewrite(tree: ast.Module) -> list[Repair]:
         rewriting.visit(statement)
     if rewriting.reads_previous:
         _Naming().visit(function)
+    _MakingWay().visit(function)
     ast.fix_missing_locations(tree)
     return rewriting.repairs
 
@@ -196,3 +200,16 @@ class _Naming(ast.NodeTransformer):
         if _result(node) is not None:
             node.targets.append(ast.copy_location(ast.Name(_PREVIOUS, ast.Store()), node.targets[0]))
         return node
+
+
+class _MakingWay(ast.NodeTransformer):
+    """Lets other turns go on after each round of a loop: one without an end that waits for nothing holds the server."""
+
+    def visit_While(self, node: ast.While) -> Any:
+        self.generic_visit(node)
+        makes_way = ast.Expr(ast.Await(ast.Call(ast.Name(ROUND, ast.Load()), [], [])))
+        node.body.insert(0, ast.copy_location(makes_way, node))
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return node  # which cannot wait
