@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import pytest
 
 from chatdock import workflow
 from chatdock.workflows.agent_builder import export
+from chatdock.workflows.agent_builder.guardrails import CATEGORIES
 from chatdock.workflows.agent_builder.personal_data import find_personal_data
 from chatdock.workflows.agent_builder.url_filter import blocked_urls
 from chatdock.workflows.workflow import WorkflowError
-from tests.exports.serving import export_server, placed, scripted_export
+from tests.exports.serving import export_server, placed, scripted_export, scripted_file
 from tests.exports.test_turns import said
-from tests.harness.model_endpoint import Say, Status, Step, model_endpoint
+from tests.harness.client import Chat
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Step, Whole, model_endpoint
 from tests.workflows.agents import press
 
 FINE: Step = [Say('{"flagged": false, "confidence": 0.1}')]
@@ -69,7 +73,7 @@ def test_a_check_that_does_not_work_takes_the_files_own_way(tmp_path: Path, step
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ('"name": "Moderation"', "the guardrail 'Moderation'"),
+        ('"name": "Prompt Injection Detection"', "the guardrail 'Prompt Injection Detection'"),
         ('"name": "Hallucination Detection"', "the guardrail 'Hallucination Detection'"),
     ],
 )
@@ -78,6 +82,56 @@ def test_what_cannot_be_checked_is_refused_at_start(tmp_path: Path, change: str,
     path.write_text(path.read_text().replace('"name": "Jailbreak"', change))
     with pytest.raises(WorkflowError, match=f"guardrails_config asks for {named}.*chatdock.guardrails"):
         workflow("wf_test")(export.load_export(path))
+
+
+JAILBREAK = """"name": "Jailbreak",
+      "config": {
+        "model": "gpt-4.1-mini",
+        "confidence_threshold": 0.7
+      }"""
+MODERATION = '"name": "Moderation", "config": {"categories": ["hate", "self-harm/intent"]}'
+
+
+@contextmanager
+def moderated(folder: Path, *steps: Step) -> Iterator[tuple[Chat, ModelEndpoint]]:
+    """A user of the guarded export, with Moderation in place of its Jailbreak."""
+    path = placed(folder, "guarded", 'refusal = "No."\n')
+    text = path.read_text()
+    assert JAILBREAK in text
+    path.write_text(text.replace(JAILBREAK, MODERATION))
+    with scripted_file(folder, path, *steps) as scripted:
+        yield scripted
+
+
+@pytest.mark.parametrize(
+    ("verdict", "refusals"),
+    [
+        ('{"flagged": true, "confidence": 0.9, "categories": ["hate"]}', ["No."]),
+        ('{"flagged": true, "confidence": 0.9}', ["No."]),
+        ('{"flagged": true, "confidence": 0.9, "categories": ["violence"]}', []),
+        ('{"flagged": true, "confidence": 0.5, "categories": ["hate"]}', []),
+        ('{"flagged": false, "confidence": 0.9}', []),
+    ],
+)
+def test_a_model_moderates_where_the_endpoint_is_not_openais(tmp_path: Path, verdict: str, refusals: list[str]) -> None:
+    with moderated(tmp_path, [Say(verdict)]) as (chat, endpoint):
+        assert said(chat.create("You people")) == refusals
+        [asked] = endpoint.requests
+        assert asked["model"] == "gpt-4.1"
+        assert "hate, self-harm/intent" in asked["instructions"]
+
+
+@pytest.mark.parametrize(("category", "refusals"), [("self-harm/intent", ["No."]), ("violence", [])])
+def test_openais_own_endpoint_moderates_without_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, category: str, refusals: list[str]
+) -> None:
+    monkeypatch.setattr("chatdock.workflows.models.is_openai", lambda endpoint: True)
+    found = {name: name == category for name in CATEGORIES}
+    result = {"flagged": True, "categories": found, "category_scores": dict.fromkeys(CATEGORIES, 0.5)}
+    answer = Whole({"id": "modr_1", "model": "omni-moderation-latest", "results": [result]})
+    with moderated(tmp_path, answer) as (chat, endpoint):
+        assert said(chat.create("I want to")) == refusals
+        assert endpoint.requests == [{"input": "I want to", "model": "omni-moderation-latest"}]
 
 
 def test_personal_data_that_cannot_be_found_is_refused_at_start(tmp_path: Path) -> None:
@@ -100,6 +154,11 @@ def test_personal_data_that_cannot_be_found_is_refused_at_start(tmp_path: Path) 
         ("call (030) 123 4567", "call <PHONE_NUMBER>"),
         ("in 2026 we sold 1500 lamps, 12.50 each", "in 2026 we sold 1500 lamps, 12.50 each"),
         ("order 12345 of 2026-11-24", "order 12345 of 2026-11-24"),
+        ("from 192.168.100.200:80", "from <IP_ADDRESS>:80"),
+        ("from 2001:db8::1, at 12:30:45", "from <IP_ADDRESS>, at 12:30:45"),
+        ("a :: b, version 1.2.3.456", "a :: b, version 1.2.3.456"),
+        ("passport C01234567, or 123456789", "passport <US_PASSPORT>, or <US_PASSPORT>"),
+        ("account 12345678", "account <US_BANK_NUMBER>"),
     ],
 )
 def test_personal_data_is_masked(text: str, masked: str) -> None:

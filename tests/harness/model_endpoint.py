@@ -107,9 +107,19 @@ class Status:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Whole:
+    """The answer of another API than those two, such as moderations."""
+
+    body: Json
+
+
 Part = Say | Refuse | Think | Use | Hosted | Used | Cut | Wait | Hold
 Event = Json | Cut | Wait | Hold
-Step = list[Part] | Status
+Step = list[Part] | Whole | Status
+
+
+PATHS = ("responses", "chat/completions", "moderations")
 
 
 @dataclass
@@ -132,6 +142,8 @@ class ModelEndpoint:
             return JSONResponse(
                 {"error": step.error}, step.code, CLOSE | step.headers | {"x-request-id": "req_scripted"}
             )
+        if isinstance(step, Whole):
+            return JSONResponse(step.body, headers=CLOSE)
         render = _responses if request.url.path.endswith("/responses") else _completions
         events = render(step, len(self.requests))
         if not self.requests[-1].get("stream"):
@@ -147,7 +159,7 @@ class ModelEndpoint:
 def model_endpoint(*steps: Step) -> Iterator[ModelEndpoint]:
     """An endpoint that is asked inside the block, for these steps; at its end nobody may wait for more."""
     endpoint = ModelEndpoint(list(steps))
-    routes = [Route(f"/v1/{path}", endpoint.answer, methods=["POST"]) for path in ("responses", "chat/completions")]
+    routes = [Route(f"/v1/{path}", endpoint.answer, methods=["POST"]) for path in PATHS]
     with running(Starlette(routes=routes)) as url:
         endpoint.url = f"{url}/v1"
         yield endpoint

@@ -110,8 +110,7 @@ class ExportAdapter(PausingAdapter):
         """A title for the thread, by the first agent's model; of what guardrails have to see first, its own words."""
         if "run_guardrails" in vars(self.export.module):
             return opening_words(turn)
-        model = next((agent.model for agent in self.export.agents.values()), None)
-        return await model_title(turn, model, self._endpoint.run_config())
+        return await model_title(turn, self._endpoint.first_model, self._endpoint.run_config())
 
     async def _walk(
         self, turn: Turn, text: str, memory: Memory, journal: Journal, pause: Pause | None

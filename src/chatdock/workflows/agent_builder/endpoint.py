@@ -55,6 +55,8 @@ class Endpoint:
         """Give tools their functions: the sidecar's, or the page's."""
         self._export = export
         self._provider: ModelProvider | None = None
+        self._moderator: AsyncOpenAI | None = None
+        self._is_openai = False
         self._contexts = guardrails.without_key(export)
         for tool in export.stub_tools.values():
             left_to_client(tool)
@@ -67,6 +69,7 @@ class Endpoint:
 
         `responses`: it speaks the Responses API, which executes hosted tools. `openai`: it is OpenAI's own.
         """
+        self._is_openai = openai
         for agent in self._export.agents.values():
             if not openai:
                 agent.model_settings = replace(agent.model_settings, store=None, reasoning=None)
@@ -85,6 +88,7 @@ class Endpoint:
         """Use this client for models that are named."""
         provider = OpenAIProvider(openai_client=client, use_responses=use_responses)
         self._provider = NamedModels(provider, self._export.sidecar)
+        self._moderator = client if self._is_openai else None
         for context in self._contexts:
             context.guardrail_llm = client
 
@@ -94,6 +98,19 @@ class Endpoint:
         if self._provider is not None:
             changes["model_provider"] = self._provider
         return replace(RunConfig(**given) if isinstance(given, dict) else given or RunConfig(), **changes)
+
+    @property
+    def first_model(self) -> str | Model | None:
+        """The model of the file's first agent, for what names none."""
+        return next((agent.model for agent in self._export.agents.values()), None)
+
+    async def moderate(self, text: str) -> list[str] | None:
+        """The categories that OpenAI's moderation finds in a text; None where the endpoint is another."""
+        if self._moderator is None:
+            return None
+        moderated = await self._moderator.moderations.create(model="omni-moderation-latest", input=text)
+        found = moderated.results[0].categories.model_dump(by_alias=True)
+        return [category for category, flagged in found.items() if flagged]
 
     def _local(self, agent: Agent[Any], tool: Any) -> RemoteTools:
         """A hosted tool that this server can do as well."""

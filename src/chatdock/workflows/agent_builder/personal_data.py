@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 
 
 def _luhn(digits: str) -> bool:
@@ -33,11 +34,26 @@ def _phone(text: str) -> bool:
     return date is None and 7 <= sum(each.isdigit() for each in text) <= 15
 
 
+def _ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return text != "::"
+
+
 ENTITIES: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
     "EMAIL_ADDRESS": (re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+\b"), bool),
     "IBAN_CODE": (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
     "CREDIT_CARD": (re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
     "US_SSN": (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), _ssn),
+    "IP_ADDRESS": (
+        re.compile(r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)|(?:[\da-fA-F]{0,4}:){2,7}[\da-fA-F]{0,4}(?![\w:-]))"),
+        _ip,
+    ),
+    # These two have no form but their length, for Presidio as well: ask for them where numbers are no matter.
+    "US_PASSPORT": (re.compile(r"\b(?:\d{9}|[A-Z]\d{8})\b"), bool),
+    "US_BANK_NUMBER": (re.compile(r"(?<![\w+])\d{8,17}\b"), bool),
     "PHONE_NUMBER": (
         re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){2,4}(?![\w-])"),
         _phone,
