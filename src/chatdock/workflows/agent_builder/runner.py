@@ -10,7 +10,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
-from agents import Agent, AgentOutputSchemaBase, ModelRefusalError, Runner
+from agents import Agent, ModelRefusalError, Runner
 from chatkit.agents import ResponseStreamConverter
 from chatkit.types import CustomTask
 from pydantic import BaseModel, TypeAdapter
@@ -19,6 +19,7 @@ from chatdock.workflows.agent_builder.closing import readable_block
 from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
 from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
+from chatdock.workflows.agent_builder.visible import Visible, output_type
 from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
 from chatdock.workflows.agents_sdk.answer import Answer
@@ -28,9 +29,9 @@ from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from agents import RunConfig, RunHooks, RunResultStreaming, StreamEvent, TResponseInputItem
+    from agents import RunConfig, RunHooks, RunResultStreaming, TResponseInputItem
     from chatkit.widgets import WidgetTemplate
 
     from chatdock.workflows.agent_builder.endpoint import Endpoint
@@ -322,7 +323,7 @@ class Walk:
         last = next((each for each in known if each.name == step["last"]), None)
         if last is None:
             raise Diverged(f"agent {step['last']!r}, which had answered, is not there")
-        kind = _output_type(last)
+        kind = output_type(last)
         output = step["output"] if kind is str else TypeAdapter(kind).validate_json(step["output"])
         self._remember(last, output)
         return Result(given, step["items"], output, last)
@@ -334,7 +335,7 @@ class Walk:
         shows = self._shows(agent)
         if shows == "progress":
             await self._turn.emit(self._turn.progress(agent.name))
-        return shows is True and _output_type(agent) is str
+        return shows is True and output_type(agent) is str
 
     async def _tell(self, agent: Agent[Any], output: Any) -> None:
         """Show the data that an agent answered, where the sidecar asks for it."""
@@ -360,7 +361,7 @@ class Walk:
         chosen = self._table(agent).show
         if chosen is not None:
             return chosen
-        return True if _output_type(agent) is str else "progress"
+        return True if output_type(agent) is str else "progress"
 
     def _template(self, agent: Agent[Any]) -> WidgetTemplate | None:
         return None if self._shows(agent) is False else self._templates.get(self._variable(agent) or "")
@@ -372,41 +373,6 @@ class Walk:
 
     def _variable(self, agent: Agent[Any]) -> str | None:
         return next((name for name, each in self._export.agents.items() if each is agent), None)
-
-
-class Visible:
-    """The part of a run's stream that belongs to agents whose text is shown."""
-
-    def __init__(self, result: RunResultStreaming, enters: Callable[[Agent[Any]], Awaitable[bool]]) -> None:
-        self._result = result
-        self._enters = enters
-        self.spoke = False
-        """Whether any text was among it."""
-
-    @property
-    def run_loop_exception(self) -> BaseException | None:
-        """What ended the run."""
-        return self._result.run_loop_exception
-
-    async def stream_events(self) -> AsyncIterator[StreamEvent]:
-        """Its events, from where an agent takes over that is shown to where one does that is not."""
-        agent = self._result.current_agent
-        visible = await self._enters(agent)
-        async for event in self._result.stream_events():
-            if event.type == "agent_updated_stream_event" and event.new_agent is not agent:
-                agent = event.new_agent
-                visible = await self._enters(agent)
-            if visible:
-                if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
-                    self.spoke = True
-                yield event
-
-
-def _output_type(agent: Agent[Any]) -> Any:
-    kind = agent.output_type
-    if isinstance(kind, AgentOutputSchemaBase):
-        return getattr(kind, "output_type", kind)
-    return str if kind is None else kind
 
 
 def _written(output: Any) -> str:
