@@ -48,7 +48,9 @@ ENTITIES: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
     "CREDIT_CARD": (re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
     "US_SSN": (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), _ssn),
     "IP_ADDRESS": (
-        re.compile(r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)|(?:[\da-fA-F]{0,4}:){2,7}[\da-fA-F]{0,4}(?![\w:-]))"),
+        re.compile(
+            r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)|(?:[\da-fA-F]{0,4}:){2,7}[\da-fA-F]{0,4}(?![\w:-]))"
+        ),
         _ip,
     ),
     # These two have no form but their length, for Presidio as well: ask for them where numbers are no matter.
