@@ -74,12 +74,17 @@ class _Edit(NamedTuple):
 
 def repair(text: str) -> tuple[str, list[Repair]]:
     """The text as Python can read it, and what was done; `CannotRepair` where that is not certain."""
+    readable = _is_python(text)
     try:
         file = lex(text)
     except Unreadable as error:
+        if readable:
+            return text, []
         line = text.count("\n", 0, error.at) + 1
         edit = "close it with the quotes that it begins with"
         raise CannotRepair(line, "a string that begins here has no end", edit) from None
+    if readable and any(string.loose for string in file.strings):  # Python knows better
+        return text, []
     code = _masked(file)
     edits = [*_parameters(code), *_number_paths(text, code), *_empty_blocks(code), *_keys(code)]
     names = Names(_read(_edited(code, edits)))
@@ -87,6 +92,14 @@ def repair(text: str) -> tuple[str, list[Repair]]:
     repaired = _edited(text, edits)
     _read(repaired)
     return repaired, [Repair(file.line(edit.start), edit.bug, edit.done) for edit in sorted(edits) if edit.bug]
+
+
+def _is_python(text: str) -> bool:
+    try:
+        _read(text)
+    except CannotRepair:
+        return False
+    return True
 
 
 def _edited(text: str, edits: Iterable[_Edit]) -> str:
