@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+if TYPE_CHECKING:  # half a second, which a server that has no agent can do without
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 _open: list[DefaultAsyncHttpxClient] = []
 
 
 def http_client() -> DefaultAsyncHttpxClient:
     """What such a client sends its requests with."""
+    from openai import DefaultAsyncHttpxClient
+
     client = DefaultAsyncHttpxClient(verify=False)
     _open.append(client)
     return client
@@ -18,6 +21,8 @@ def http_client() -> DefaultAsyncHttpxClient:
 
 def openai_client(url: str, **options: Any) -> AsyncOpenAI:
     """A client that asks `url`, and once only unless `options` say otherwise."""
+    from openai import AsyncOpenAI
+
     return AsyncOpenAI(
         **{"base_url": url, "api_key": "none", "max_retries": 0, "http_client": http_client(), **options}
     )

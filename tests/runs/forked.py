@@ -17,7 +17,7 @@ from tests.harness.server import API_KEY, DEADLINE, eventually, free_port
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["chatdock.app", "chatdock.cli", "chatdock.server", "uvicorn.protocols.http.httptools_impl"]
+    [__name__, "chatdock.launch", "chatdock.tracing.opentelemetry_sdk", "uvicorn.protocols.http.httptools_impl"]
 )
 
 

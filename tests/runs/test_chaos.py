@@ -54,6 +54,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
             server.start(wait=chance.random() < 0.8)  # else the next kill hits its recovery
         server.kill()
         server.start()
+        eventually(lambda: all(_was_answered(user) for user in users), what="an answer for every user")
         for user in users:
             user.stop()
         for user in users:
@@ -61,6 +62,16 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         eventually(lambda: _all_ended(server.database), what="the end of all runs")
         _every_thread_is_readable(server, users)
         yield Aftermath(server.database, users)
+
+
+def _was_answered(user: User) -> bool:
+    """Whether this user has read a whole answer, which the kills may have let nobody do."""
+    assert user.failure is None, user.failure
+    return any(map(_whole, user.history))
+
+
+def _whole(sent: Sent) -> bool:
+    return sent.outcome == "completed" and len(sent.frames) > 10
 
 
 def _all_ended(database: Path) -> bool:
@@ -131,7 +142,7 @@ def test_the_checker_reports(aftermath: Aftermath, tmp_path: Path, tampering: st
     source, target = sqlite3.connect(aftermath.database), sqlite3.connect(copy)
     try:
         source.backup(target)
-        seen = next(sent for sent in aftermath.history if sent.outcome == "completed" and len(sent.frames) > 10)
+        seen = next(filter(_whole, aftermath.history))
         run_id = next(iter(seen.frames)).rpartition(":")[0]
         rows = target.execute("SELECT first, last FROM frame WHERE run_id = ? ORDER BY first", (run_id,)).fetchall()
         busy = target.execute("SELECT thread_id FROM run GROUP BY thread_id HAVING count(*) > 1").fetchone()

@@ -64,7 +64,7 @@ def answer(server: ProcessServer, thread_id: str | None = None) -> str | None:
     except ApiFailure as failure:
         if failure.error["code"] != "server_stopping":
             raise
-    except httpx.RemoteProtocolError:
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         pass  # the connection was the old server's
     return None
 
