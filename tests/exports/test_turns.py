@@ -16,7 +16,7 @@ from chatdock.workflows.agent_builder.export import load_export
 from chatdock.workflows.turn import KEPT
 from chatdock.workflows.workflow import WorkflowError
 from tests.chat.shapes import Script
-from tests.exports.serving import export_server, placed, scripted_export
+from tests.exports.serving import export_server, journey, placed, scripted_export, scripted_file
 from tests.harness.client import Json, Turn, message
 from tests.harness.model_endpoint import Hold, ModelEndpoint, Say, Status, Step, Think, Use, Wait, model_endpoint
 from tests.harness.server import eventually, serving
@@ -65,6 +65,24 @@ def test_text_is_streamed_while_the_model_still_speaks_and_the_router_is_not_sho
                     if shown == "It lacks":
                         gate.set()
         assert shown == "It lacksa date."
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+def test_messages_that_a_node_adds_for_the_assistant_reach_every_model(tmp_path: Path, api: Api) -> None:
+    path = journey(
+        tmp_path,
+        """
+        await ask(writer, [
+          *conversation_history,
+          {"id": None, "role": "assistant", "content": [{"type": "output_text", "text": "I am brief."}]},
+          {"id": None, "role": "user", "content": [{"type": "input_text", "text": "Go on."}]}
+        ])
+        """,
+    )
+    with scripted_file(tmp_path, path, [Say("Yes.")], api=api) as (chat, endpoint):
+        assert said(chat.create("Hello")) == ["Yes."]
+        told = [message for message in given(endpoint, api) if message[0] != "system"]
+        assert told == [("user", "Hello"), ("assistant", "I am brief."), ("user", "Go on.")]
 
 
 @pytest.mark.parametrize("api", ["responses", "chat"])

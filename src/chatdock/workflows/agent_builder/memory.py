@@ -88,6 +88,30 @@ class Memory:
         return turn.hidden({KEPT: {"left": left}})
 
 
+def model_input(given: Any) -> Any:
+    """What a file gives an agent, as both APIs take it.
+
+    The exporter writes an assistant's message as parts, with an id that is None; models of Chat Completions get text.
+    """
+    if not isinstance(given, list):
+        return given
+    return [_message(item) if isinstance(item, dict) and "type" not in item else item for item in given]
+
+
+def _message(item: dict[str, Any]) -> dict[str, Any]:
+    match item:
+        case {"role": "assistant", "content": content}:
+            return {"role": "assistant", "content": _text(content)}
+        case _:
+            return {name: value for name, value in item.items() if name != "id" or value is not None}
+
+
+def _text(content: str | list[dict[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or part.get("refusal") or "" for part in content)
+
+
 def lasting_forms(items: Items) -> Items:
     """Items of the conversation as later turns can send them to any model."""
     return [lasting for item in items for lasting in _lasting_form(item)]
@@ -97,9 +121,7 @@ def _lasting_form(item: dict[str, Any]) -> Items:
     """An item as its own turn has it; nothing of thoughts and searches, whose ids the provider forgets."""
     match item.get("type", "message"):
         case "message" if item.get("role") == "assistant":
-            content = item["content"]
-            if not isinstance(content, str):
-                content = "".join(part.get("text") or part.get("refusal") or "" for part in content)
+            content = _text(item["content"])
             return [{"type": "message", "role": "assistant", "content": content}] if content else []
         case "message":
             return [{name: value for name, value in item.items() if name in {"type", "role", "content"}}]

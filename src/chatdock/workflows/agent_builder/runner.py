@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chatdock.workflows.agent_builder.closing import readable_block
 from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
+from chatdock.workflows.agent_builder.memory import model_input
 from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
 from chatdock.workflows.agent_builder.visible import Visible, output_type
@@ -54,10 +55,10 @@ class ExportRunner(Runner):
     @classmethod
     async def run(cls, starting_agent: Agent[Any], input: Any, **options: Any) -> Any:  # noqa: A002 - the SDK's name
         """Run an agent as one step of the turn's workflow."""
-        walk = WALK.get(None)
+        walk, given = WALK.get(None), model_input(input)
         if walk is None or INSIDE.get():
-            return await Runner.run(starting_agent, input, **_at_endpoint(options))
-        return await walk.run(starting_agent, input, **options)
+            return await Runner.run(starting_agent, given, **_at_endpoint(options))
+        return await walk.run(starting_agent, given, **options)
 
     @classmethod
     def run_streamed(  # type: ignore[override]
@@ -67,7 +68,7 @@ class ExportRunner(Runner):
         **options: Any,
     ) -> RunResultStreaming:
         """A run that the file streams itself: what it does with it is its own affair, and nothing of it is shown."""
-        return Runner.run_streamed(starting_agent, input, **_at_endpoint(options))
+        return Runner.run_streamed(starting_agent, model_input(input), **_at_endpoint(options))
 
 
 def _at_endpoint(options: dict[str, Any]) -> dict[str, Any]:
