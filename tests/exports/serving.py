@@ -24,8 +24,9 @@ def placed(folder: Path, name: str, sidecar: str = "") -> Path:
     """A copy of an export in a folder of its own, with a sidecar."""
     folder = folder / "export"
     folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.py"
-    shutil.copy(EXPORTS / path.name, path)
+    source = EXPORTS / f"{name}.py"
+    path = folder / source.name
+    shutil.copy(source, path)
     if sidecar:
         path.with_suffix(".chatdock.toml").write_text(sidecar)
     return path

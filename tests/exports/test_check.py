@@ -90,6 +90,13 @@ def test_data_that_no_node_reads_was_a_widget(tmp_path: Path) -> None:
     assert "widget" not in checked(path).stdout
 
 
+def test_data_that_is_read_as_input_was_no_widget(tmp_path: Path) -> None:
+    path = placed(tmp_path, "bugs/mixed")
+    text = path.read_text().replace('planner_result["output_parsed"]["__typename"] == "Trip"', "True")
+    path.write_text(text.replace(', {planner_result["output_parsed"]["model_config"]!r}', ""))
+    assert "widget" not in checked(path).stdout
+
+
 SECRETS = {
     '"authorization": "Bearer {}"': "a token stands in mcp, authorization",
     '"headers": {{ "X-Key": "{}" }}': "a header's value stands in mcp, header 'X-Key'",

@@ -15,6 +15,7 @@ from chatdock.workflows.agent_builder.export import load_export
 from chatdock.workflows.agent_builder.sidecar import sidecar_path
 from chatdock.workflows.loader import load
 from chatdock.workflows.workflow import WorkflowError
+from tests.exports.scripted import run
 from tests.exports.serving import EXPORTS
 
 
@@ -87,6 +88,25 @@ def test_a_file_that_registers_itself_is_an_ordinary_one(tmp_path: Path) -> None
         Path(constructs("flow")).read_text() + '\nfrom chatdock import workflow\nworkflow("wf_painter")(painter)\n'
     )
     assert [entry.id for entry in load(str(path))] == ["wf_painter"]
+
+
+@pytest.mark.anyio
+async def test_what_an_author_has_made_of_it_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "words_of_this_test.py").write_text("def loud(text: str) -> str:\n    return text.upper()\n")
+    text = (EXPORTS / "constructs" / "tools.py").read_text()
+    for old, new in {
+        "# Tool definitions\n": "import words_of_this_test\n",
+        "class WorkflowInput(BaseModel):\n": 'class WorkflowInput(BaseModel):\n  """What a user wrote: text."""\n\n',
+        "(workflow_input: WorkflowInput):\n": '(payload: WorkflowInput) -> dict:\n  """One turn: two agents."""\n',
+        "workflow_input.model_dump()": "payload.model_dump()",
+    }.items():
+        text = text.replace(old, new)
+    text += '    return {"message": f"{words_of_this_test.loud(agent_result1[\'output_text\'])}!", "seen": state}\n'
+    path = tmp_path / "own.py"
+    path.write_text(text)
+    export = load_export(path)
+    assert export.repairs == []
+    assert (await run(export, "one", "two"))[0] == {"message": "TWO!", "seen": {}}
 
 
 def test_an_export_is_one_workflow(tmp_path: Path) -> None:

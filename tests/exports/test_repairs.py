@@ -273,6 +273,25 @@ async def test_a_file_search_waits_for_its_pages() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_node_may_search_twice(tmp_path: Path) -> None:
+    path = tmp_path / "twice.py"
+    text = (EXPORTS / "bugs" / "file_search.py").read_text()
+    start, end = text.index("    filesearch_result"), text.index("    reader_result_temp")
+    search = text[start:end].rstrip().removesuffix("}")
+    again = search[search.index("[") :].replace("vs_1", "vs_2")
+    path.write_text(f'{text[:start]}{search} + {again}}}\n    return {{"found": filesearch_result}}\n{text[end:]}')
+    export = load_export(path)
+
+    async def pages(**asked: Any) -> Any:
+        yield SimpleNamespace(file_id=asked["vector_store_id"], filename="a.txt", score=1)
+
+    vars(export.module)["client"] = SimpleNamespace(vector_stores=SimpleNamespace(search=pages))
+    returned, _ = await run(export)
+    assert [each["id"] for each in returned["found"]["results"]] == ["vs_1", "vs_2"]
+    assert export.search_nodes == ["filesearch_result"]
+
+
+@pytest.mark.anyio
 async def test_the_line_of_an_error_is_that_of_the_file(tmp_path: Path) -> None:
     text = (EXPORTS / "bugs" / "empty_branch.py").read_text()
     path = tmp_path / "late.py"

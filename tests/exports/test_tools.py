@@ -18,7 +18,7 @@ from chatdock.workflows.models import prepare
 from chatdock.workflows.workflow import WorkflowError
 from tests.exports.orders import SEARCHED
 from tests.exports.serving import export_server, placed, scripted_export
-from tests.exports.test_turns import triage
+from tests.exports.test_turns import said, triage
 from tests.harness.asgi import running
 from tests.harness.client import CANARY
 from tests.harness.model_endpoint import Hosted, Say, Step, Use, model_endpoint
@@ -46,6 +46,23 @@ def test_a_stub_is_the_pages_tool_and_its_output_goes_on_after_a_restart(tmp_pat
             assert chat.send(asked.thread_id, "And now?").text == "Still."
     assert "call_1" in json.dumps(endpoint.requests[-1])  # later turns know the call and its output
     assert "guide through Rome" in json.dumps(endpoint.requests[-1])
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+def test_the_page_and_the_model_know_names_that_are_none_in_python(tmp_path: Path, api: Api) -> None:
+    given = {"guest": None, "from": "Bonn", "to": "Trier", "user-id": 4, "class": None}
+    plan = {"stops": [{"place name": "Bonn", "2nd choice": "Trier"}], "__typename": "Trip", "model_config": "x"}
+    steps: tuple[Step, ...] = ([Use("move_booking", given)], [Say(json.dumps(plan))], [Say("Booked.")])
+    with scripted_export(tmp_path, "bugs/mixed", *steps, api=api) as (chat, endpoint):
+        asked = chat.create("By train")
+        [call] = asked.done("client_tool_call")
+        assert call["arguments"] == given
+        told = give(chat, asked.thread_id, {"moved": True})
+        assert said(told) == ["Booked.", "2 tries: Booked."]
+    assert "Trier from Köln, 'x'" in json.dumps(endpoint.requests[-1], ensure_ascii=False)
+    asks = json.dumps(endpoint.requests[0], ensure_ascii=False)
+    assert all(json.dumps(key) in asks for key in (*given, "place name", "2nd choice", "__typename", "model_config"))
+    assert "field_" not in asks
 
 
 def test_a_bound_stub_is_executed_here(tmp_path: Path) -> None:

@@ -137,6 +137,8 @@ def _unread(export: Export) -> Iterator[tuple[int, str]]:
                 read.add(name)
             case _:
                 pass
+    if "input" in read:  # the result of the node before, whichever that is
+        return
     for name, (line, agent) in runs.items():
         if agent in export.agents and name in results and results[name] not in read:
             yield line, agent

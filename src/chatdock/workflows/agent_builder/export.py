@@ -110,7 +110,6 @@ def load_export(path: Path) -> Export:
     _refuse_own_loops(path, tree)
     sidecar = read_sidecar(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    nodes = [name for name, _ in rewrite.search_nodes(tree)]
     module, mended = _executed(source, f"{path.stem}@{digest[:8]}")
     values = vars(module)
     stubs = _stubs(tree)
@@ -128,7 +127,7 @@ def load_export(path: Path) -> Export:
             and (sidecar.tools.get(name) == CLIENT or (name in stubs and name not in sidecar.tools))
         },
         bound_tools=_bound(path, sidecar),
-        search_nodes=nodes,
+        search_nodes=[*dict.fromkeys(name for name, _ in rewrite.search_nodes(tree))],
         approval_stubs=[name for name in stubs if _APPROVAL.fullmatch(name)],
         guardrail_fail_output_broken=broken,
         digest=digest,
