@@ -33,7 +33,7 @@ LEFT_OUT_PAGE = 1000
 KNOWN = frozenset({"id", "object", "created_at", "title", "status", "user"})
 """The members of a hosted thread."""
 
-Outcome = Literal["new", "newer", "unchanged", "read", "continued", "deleted", "other", "elsewhere", "gone"]
+Outcome = Literal["new", "newer", "unchanged", "read", "continued", "parted", "deleted", "other", "elsewhere", "gone"]
 
 
 @dataclass(slots=True)
@@ -45,6 +45,8 @@ class Tally:
     """Those that were not here before."""
     left_out: Counter[str] = field(default_factory=Counter)
     """What could not be carried over, by kind; at the end, of all imports into the project."""
+    parted: list[str] = field(default_factory=list)
+    """Threads that were continued here, and at the source too."""
     failed: dict[str, str] = field(default_factory=dict)
     """Threads that could not be read, or not to their end, and why."""
     stopped: str | None = None
@@ -155,6 +157,8 @@ class _Reader:
             self._tally.threads[outcome] += 1
             if outcome == "read":
                 self.postponed.add(columns["id"])
+            if outcome == "parted":
+                self._tally.parted.append(columns["id"])
         self._report(self._tally)
 
     async def read_postponed(self, thread: dict[str, Any]) -> None:
@@ -165,6 +169,8 @@ class _Reader:
     async def _read(self, columns: dict[str, Any], left_out: Counter[str], again: bool) -> Outcome:
         thread_id = columns["id"]
         place, before = await self._database.read(lambda tx: self._look(tx, thread_id))
+        if place == "continued" and await self._is_continued_there(thread_id):
+            return "parted"
         if not isinstance(place, _Place):
             return place
         if place.read_at is not None and not again:
@@ -311,6 +317,15 @@ class _Reader:
             return True
 
         return keep
+
+    async def _is_continued_there(self, thread_id: str) -> bool:
+        row = await self._database.read(lambda tx: imports.by_id(tx, thread_id))
+        try:
+            return bool(row and await self._entries(thread_id, row["last_item_id"]))
+        except Unreadable as error:
+            if error.status not in REFUSED:
+                raise
+            return await self._hosted.has(thread_id)  # what was read last is no more: it was answered again
 
     async def _forget(self, thread_id: str) -> None:
         """Remove what was read of a thread that was not stored."""
