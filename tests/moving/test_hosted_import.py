@@ -101,9 +101,17 @@ def test_the_users_go_on_with_their_threads_and_the_import_leaves_those_alone(tm
             assert said[-1]["content"][0]["text"] == "6 items, the first by a user_message"
             server.backend.chat("user_2").call("threads.delete", thread_id=thread_of(2)["id"])
         before = content(tmp_path)
+        app.items[thread_id] = app.items_of(thread_id)
         app.count = 7
         tally = imported(tmp_path, app)
-    assert tally.threads == {"newer": 1, "continued": 1, "deleted": 1}
+        assert tally.threads == {"newer": 1, "continued": 1, "deleted": 1}
+        for there in (app.items[thread_id] + [item_of(thread_id, 6)], [item_of(thread_id, 0), item_of(thread_id, 8)]):
+            app.items[thread_id] = there
+            told = chatdock(tmp_path, "import", "openai", "--base-url", app.url).stdout.decode()
+            assert (
+                f"1 threads left alone: continued here since they were imported, and at the source too\n    {thread_id}"
+                in told
+            )
     after = content(tmp_path)
     assert [row for row in after["item"] if row[0] != thread_of(0)["id"]] == [
         row for row in before["item"] if row[0] != thread_of(0)["id"]
@@ -123,7 +131,7 @@ def test_a_server_goes_on_while_an_import_fills_its_database(tmp_path: Path) -> 
                 assert chat.send(mine, "And now?").text.startswith(f"{18 + 2 * turns + 1} items")
         assert import_.result().threads == {"new": 60}
         app.count = 25
-        assert imported(tmp_path, app).threads == {"newer": 59, "continued": 1}
+        assert imported(tmp_path, app).threads == {"newer": 59, "parted": 1}
         assert len(chat.items(mine)) == 20 + 2 * turns
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from chatdock.moving.hosted import Hosted, Page
-    from chatdock.storage.database import Database, Op, Tx
+    from chatdock.storage.database import Database, Op, Row, Tx
 
 FIRST_POSITION = 1
 LATEST = 253_402_300_800
@@ -32,7 +32,7 @@ LEFT_OUT_PAGE = 1000
 KNOWN = frozenset({"id", "object", "created_at", "title", "status", "user"})
 """The members of a hosted thread."""
 
-Outcome = Literal["new", "newer", "unchanged", "read", "continued", "deleted", "other", "elsewhere", "gone"]
+Outcome = Literal["new", "newer", "unchanged", "read", "continued", "parted", "deleted", "other", "elsewhere", "gone"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,8 @@ class Tally:
     """Those that were not here before."""
     left_out: Counter[str] = field(default_factory=Counter)
     """What could not be carried over, by kind; at the end, of all imports into the project."""
+    parted: list[str] = field(default_factory=list)
+    """Threads that were continued here, and at the source too."""
     failed: dict[str, str] = field(default_factory=dict)
     """Threads that could not be read, or not to their end, and why."""
     stopped: str | None = None
@@ -154,6 +156,8 @@ class _Reader:
             self._tally.threads[outcome] += 1
             if outcome == "read":
                 self.postponed.add(columns["id"])
+            if outcome == "parted":
+                self._tally.parted.append(columns["id"])
         self._report(self._tally)
 
     async def read_postponed(self, thread: dict[str, Any]) -> None:
@@ -163,20 +167,28 @@ class _Reader:
 
     async def _read(self, columns: dict[str, Any], left_out: Counter[str], again: bool) -> Outcome:
         thread_id = columns["id"]
-        place = await self._database.read(lambda tx: _place(tx, self._project, thread_id))
+        place, before = await self._database.read(lambda tx: self._look(tx, thread_id))
+        if place == "continued" and await self._is_continued_there(thread_id):
+            return "parted"
         if not isinstance(place, _Place):
             return place
         if place.read_at is not None and not again:
             return "read"
         try:
-            return await (
-                self._read_newer(columns, place) if place.stored else self._read_new(columns, place, left_out)
-            )
+            if place.stored:
+                return await self._read_newer(columns, place, before)
+            return await self._read_new(columns, place, left_out)
         except Unreadable as error:
             if error.status not in REFUSED or await self._hosted.has(thread_id):
                 raise
             await self._forget(thread_id)
             return "gone"
+
+    async def _look(self, tx: Tx, thread_id: str) -> tuple[_Place | Outcome, Row | None]:
+        """How far a thread has been read, or why it is left alone; and the item before its newest user message."""
+        place = await _place(tx, self._project, thread_id)
+        stored = isinstance(place, _Place) and place.stored
+        return place, await items.before_newest_message(tx, thread_id) if stored else None
 
     async def _read_new(self, columns: dict[str, Any], place: _Place, left_out: Counter[str]) -> Outcome:
         """Store a thread page by page; it can be seen with the last one."""
@@ -235,10 +247,9 @@ class _Reader:
             self._tally.items += after.next_position - place.next_position
         return after
 
-    async def _read_newer(self, columns: dict[str, Any], place: _Place) -> Outcome:
+    async def _read_newer(self, columns: dict[str, Any], place: _Place, before: Row | None) -> Outcome:
         """Let a thread be as the hosted one is now: from its newest user message on, whose turn may have gone on."""
         thread_id = columns["id"]
-        before = await self._database.read(lambda tx: items.before_newest_message(tx, thread_id))
         try:
             entries = await self._entries(thread_id, None if before is None else before["id"])
         except Unreadable as error:
@@ -308,6 +319,15 @@ class _Reader:
 
         return keep
 
+    async def _is_continued_there(self, thread_id: str) -> bool:
+        row = await self._database.read(lambda tx: imports.by_id(tx, thread_id))
+        try:
+            return bool(row and await self._entries(thread_id, row["last_item_id"]))
+        except Unreadable as error:
+            if error.status not in REFUSED:
+                raise
+            return await self._hosted.has(thread_id)  # what was read last is no more: it was answered again
+
     async def _forget(self, thread_id: str) -> None:
         """Remove what was read of a thread that was not stored."""
         if not self._dry_run:
@@ -347,7 +367,7 @@ def _columns(thread: dict[str, Any]) -> tuple[dict[str, Any], Counter[str]]:
     created_at = thread.get("created_at")
     if not isinstance(created_at, int | float) or not 0 <= created_at < LATEST:
         raise ValueError("its created_at is no time in Unix seconds")
-    left_out = unknown(thread, KNOWN, "threads")
+    left_out = Counter(unknown(thread, KNOWN, "threads"))
     match thread.get("status"):
         case {"type": "active" | "locked" | "closed" as status, **more}:
             reason = more.get("reason")
@@ -384,7 +404,7 @@ def _carried(page: list[dict[str, Any]], counted: Collection[str] = ()) -> tuple
         else:
             carried.append(item)
             missing = item.left_out
-        if str(rest.get("id")) not in counted:
+        if missing and str(rest.get("id")) not in counted:
             left_out += missing
     return carried, left_out
 

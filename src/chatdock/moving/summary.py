@@ -17,6 +17,7 @@ _HOSTED: dict[hosted_import.Outcome, str] = {
     "unchanged": "had nothing new",
     "read": "had been read already",
     "continued": "left alone: continued here since they were imported",
+    "parted": "left alone: continued here since they were imported, and at the source too",
     "deleted": "left alone: deleted here since they were imported",
     "other": "left alone: here already, from elsewhere",
     "elsewhere": "left alone: here already, in another project",
@@ -36,6 +37,8 @@ def hosted(tally: hosted_import.Tally, *, dry_run: bool) -> Iterator[str]:
     for outcome, words in _HOSTED.items():
         if count := tally.threads[outcome]:
             yield f"  {count:,} threads {words}"
+            if outcome == "parted":
+                yield from (f"    {thread_id}" for thread_id in tally.parted)
     if tally.left_out:
         yield "Could not be carried over:" if dry_run else "Could not be carried over, all imports taken together:"
         for kind, count in tally.left_out.most_common():

@@ -59,12 +59,13 @@ def item_from_rest(rest: dict[str, Any]) -> WireItem:
         item = ITEM.validate_json(data)  # what is stored must be readable for good
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, ValidationError) as error:
         raise NoWireForm(f"items of type {kind!r} that are not as the API describes them") from error
-    return WireItem(item.id, item.type, data, left_out + unknown(rest, _COMMON | members, f"items of type {kind!r}"))
+    left_out.update(unknown(rest, members, f"items of type {kind!r}"))
+    return WireItem(item.id, item.type, data, left_out)
 
 
-def unknown(rest: dict[str, Any], known: frozenset[str], what: str) -> Counter[str]:
-    """Members beyond the known ones that say something, by kind."""
-    return Counter(f"members {clip(name)!r} of {what}" for name in rest.keys() - known if rest[name])
+def unknown(rest: dict[str, Any], known: frozenset[str], what: str) -> list[str]:
+    """Kinds of members beyond the known ones, as far as they say something."""
+    return [f"members {clip(name)!r} of {what}" for name in rest.keys() - known if rest[name]]
 
 
 def _user_message(rest: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
@@ -175,16 +176,16 @@ def _task(kind: str, rest: dict[str, Any], left_out: Counter[str]) -> dict[str, 
     return {name: value for name, value in members.items() if value is not None}
 
 
-_COMMON = frozenset({"id", "object", "created_at", "thread_id", "type"})
+def _members(*own: str) -> frozenset[str]:
+    return frozenset({"id", "object", "created_at", "thread_id", "type", *own})
+
+
 _FORMS: dict[str, tuple[Callable[[dict[str, Any], Counter[str]], dict[str, Any]], frozenset[str]]] = {
-    "chatkit.user_message": (_user_message, frozenset({"content", "attachments", "inference_options"})),
-    "chatkit.assistant_message": (_assistant_message, frozenset({"content"})),
-    "chatkit.widget": (_widget, frozenset({"widget"})),
-    "chatkit.client_tool_call": (
-        _client_tool_call,
-        frozenset({"status", "call_id", "name", "arguments", "output"}),
-    ),
-    "chatkit.task": (_task_item, frozenset({"task_type", "heading", "summary"})),
-    "chatkit.task_group": (_task_group, frozenset({"tasks"})),
+    "chatkit.user_message": (_user_message, _members("content", "attachments", "inference_options")),
+    "chatkit.assistant_message": (_assistant_message, _members("content")),
+    "chatkit.widget": (_widget, _members("widget")),
+    "chatkit.client_tool_call": (_client_tool_call, _members("status", "call_id", "name", "arguments", "output")),
+    "chatkit.task": (_task_item, _members("task_type", "heading", "summary")),
+    "chatkit.task_group": (_task_group, _members("tasks")),
 }
 """How an item of each type is carried over, and which members it has."""
