@@ -19,10 +19,11 @@ from pydantic.warnings import PydanticDeprecatedSince20
 
 from chatdock.workflows.agent_builder import guardrails
 from chatdock.workflows.agent_builder.closing import closing
+from chatdock.workflows.agent_builder.current import WALK
 from chatdock.workflows.agent_builder.endpoint import Endpoint
 from chatdock.workflows.agent_builder.journal import Diverged, Journal, OverLimit, Suspended
 from chatdock.workflows.agent_builder.memory import Memory
-from chatdock.workflows.agent_builder.runner import WALK, ExportRunner, Walk
+from chatdock.workflows.agent_builder.runner import ExportRunner, Walk
 from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels

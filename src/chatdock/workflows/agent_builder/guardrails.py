@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from agents import Agent, Runner
 
+from chatdock.workflows.agent_builder.current import WALK
 from chatdock.workflows.agent_builder.personal_data import ENTITIES, find_personal_data
 from chatdock.workflows.agent_builder.url_filter import blocked_urls
 from chatdock.workflows.workflow import WorkflowError
@@ -28,7 +29,6 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from agents import Model
 
-    from chatdock.workflows.agent_builder.endpoint import Endpoint
     from chatdock.workflows.agent_builder.export import Export
 
 log = structlog.get_logger("chatdock.workflows")
@@ -255,7 +255,7 @@ async def _check(guardrail: Guardrail, text: str) -> GuardrailResult:
 
 async def _moderated(wanted: Sequence[str], text: str) -> list[str]:
     """The categories of a text: by OpenAI's moderation, elsewhere by the model of the file's first agent."""
-    endpoint = _endpoint()
+    endpoint = WALK.get().endpoint
     if (moderated := await endpoint.moderate(text)) is not None:
         return moderated
     question = f"{PROMPTS['Moderation']}\n{', '.join(wanted)}"
@@ -267,7 +267,7 @@ async def _moderated(wanted: Sequence[str], text: str) -> list[str]:
 async def _ask(name: str, question: str, model: str | Model | None, text: str) -> dict[str, Any]:
     """A model's verdict: `flagged`, `confidence` from 0 to 1, and what else the question asks for."""
     judge = Agent(name=name, instructions=ANSWER.format(question=question), model=model)
-    result = Runner.run_streamed(judge, text, max_turns=1, run_config=_endpoint().run_config())
+    result = Runner.run_streamed(judge, text, max_turns=1, run_config=WALK.get().endpoint.run_config())
     try:
         async for _ in result.stream_events():
             pass
@@ -281,12 +281,6 @@ async def _ask(name: str, question: str, model: str | Model | None, text: str) -
     if not isinstance(verdict.get("flagged"), bool):
         raise ValueError(f"the model's verdict on {name!r} cannot be read")
     return {**verdict, "confidence": float(verdict.get("confidence", 1.0))}
-
-
-def _endpoint() -> Endpoint:
-    from chatdock.workflows.agent_builder.runner import WALK
-
-    return WALK.get().endpoint
 
 
 def _unknown(guardrail: Guardrail) -> str | None:

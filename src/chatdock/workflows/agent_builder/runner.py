@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import contextmanager
-from contextvars import ContextVar
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +15,7 @@ from chatkit.types import CustomTask
 from pydantic import BaseModel, TypeAdapter
 
 from chatdock.workflows.agent_builder.closing import readable_block
+from chatdock.workflows.agent_builder.current import INSIDE, WALK
 from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
 from chatdock.workflows.agent_builder.memory import model_input
 from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
 log = structlog.get_logger("chatdock.workflows")
-
-WALK: ContextVar[Walk] = ContextVar("walk")
-"""Set while a turn executes a workflow: parallel turns share the module, not this."""
-INSIDE: ContextVar[bool] = ContextVar("inside", default=False)
-"""Whether it is a tool or hook of an agent's run that calls: what it runs is part of that step, and not shown."""
 
 
 class ExportRunner(Runner):
