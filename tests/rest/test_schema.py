@@ -59,7 +59,7 @@ def test_a_session_in_every_state(server: ThreadServer) -> None:
     assert active["status"] == "active"
     cancelled = server.backend.http.post(f"/v1/chatkit/sessions/{active['id']}/cancel").json()
     assert cancelled["status"] == "cancelled"
-    short = server.backend.session(expires_after={"anchor": "created_at", "seconds": 1})
+    short = server.backend.session(expires_after={"anchor": "created_at", "seconds": 2})
     chat = server.backend.chat_with(short["client_secret"])
     eventually(lambda: chat.post("threads.list").status_code == 401, what="the session's end")
     expired = server.backend.http.post(f"/v1/chatkit/sessions/{short['id']}/cancel").json()

@@ -240,7 +240,7 @@ def test_what_was_said_is_in_the_trace_when_that_is_wanted(
 
 
 def test_content_is_bounded(tmp_path: Path, endpoint: ModelEndpoint, records: Records) -> None:
-    endpoint.steps += [[Say("long " * 100_000)]]
+    endpoint.steps += [[Say("long" * 100_000)]]
     turn = answer(tmp_path, Agent(name="Support", model=chat_model(endpoint)), trace_content=True)
     (call,) = [span for span in records.spans(turn.run_id) if span["kind"] == "model"]
     assert 10_000 < len(call["attributes"]["chatdock.output"]) <= 16_384
