@@ -304,6 +304,7 @@ async def test_the_line_of_an_error_is_that_of_the_file(tmp_path: Path) -> None:
 
 REFUSED = {
     "no end": ('x = """text\n', 1, "a string that begins here has no end; close it with"),
+    "a quote at the end": ('x = """\nSay "yes""""\n', 2, 'the last quote of the text before it, write \\"'),
     "no Python": ("x = 1\ny = = 2\n", 2, "mend it by hand"),
     "a path of Windows": ('x = 1\ny = "C:\\Users"\n', 2, "double each backslash that is text"),
     "a null byte": ('x = "\0"\n', 1, "null bytes"),

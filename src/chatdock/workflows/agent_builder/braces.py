@@ -174,6 +174,8 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield other or name.partition(".")[0]
             case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 yield name
+            case ast.MatchMapping(rest=str(name)):
+                yield name
             case _:
                 pass
 

@@ -82,6 +82,8 @@ def repair(text: str) -> tuple[str, list[Repair]]:
             return text, []
         line = text.count("\n", 0, error.at) + 1
         edit = "close it with the quotes that it begins with"
+        if text.endswith('"""', 0, error.at):
+            edit = 'if it is the last quote of the text before it, write \\"'
         raise CannotRepair(line, "a string that begins here has no end", edit) from None
     if readable and any(string.loose for string in file.strings):  # Python knows better
         return text, []

@@ -145,7 +145,7 @@ class _Reader:
             return None
         prefix, quote = begin["prefix"], begin["quote"]
         if "f" not in prefix.lower():
-            return String(at, self._plain_end(begin.end(), quote), prefix, quote)
+            return String(at, self._plain_end(at, begin.end(), quote), prefix, quote)
         try:
             return self._strict(at, prefix, quote)
         except Unreadable:
@@ -193,11 +193,10 @@ class _Reader:
             return end + 1 if end >= 0 else at + 2
         return at + 2
 
-    def _plain_end(self, at: int, quote: str) -> int:
-        begin = at
+    def _plain_end(self, start: int, at: int, quote: str) -> int:
         while not self.text.startswith(quote, at):
             if at >= len(self.text) or (self.text[at] == "\n" and len(quote) == 1):
-                raise Unreadable(begin)
+                raise Unreadable(start)
             at += 2 if self.text[at] == "\\" else 1
         return at + len(quote)
 
