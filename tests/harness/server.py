@@ -31,17 +31,21 @@ T = TypeVar("T")
 
 API_KEY = "cdk_test_key_of_the_default_project"
 DEADLINE = 20.0
+FIRST_LOOK = 0.001
+"""Seconds, as everywhere."""
 
 
 def eventually(check: Callable[[], T], *, seconds: float = DEADLINE, what: str = "the state", every: float = 0.01) -> T:
-    """Wait until `check` returns something true, and return it; `every` is the time between two looks, in seconds."""
+    """Wait until `check` returns something true, and return it; `every` is the longest time between two looks."""
     deadline = time.monotonic() + seconds
+    pause = FIRST_LOOK
     while True:
         if result := check():
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {seconds:g} s")
-        time.sleep(every)
+        time.sleep(pause)
+        pause = min(every, 1.5 * pause)
 
 
 class _Server(PromptServer, Server):
@@ -88,7 +92,7 @@ class ThreadServer:
                 raise self._error
             return self._server.started
 
-        eventually(started, what="the server's start", every=0.002)
+        eventually(started, what="the server's start")
 
     def stop(self) -> None:
         """End it as SIGTERM would, without waiting for live runs."""
