@@ -250,6 +250,14 @@ class ChatPage:
         """Wait until what is known now is on the screen."""
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def settled(self) -> None:
+        """Wait until it is drawn, and no colour or place is on its way to another."""
+        self.drawn()
+        self.element.evaluate(
+            """element => Promise.allSettled(element.shadowRoot.getAnimations()
+              .filter((animation) => animation instanceof CSSTransition).map(({ finished }) => finished))"""
+        )
+
     # --- the reckoning -----------------------------------------------------------------------------------------------
 
     def forgive(self, *patterns: str) -> None:

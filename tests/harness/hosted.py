@@ -6,9 +6,7 @@ python -m tests.harness.hosted PORT THREADS ITEMS [--faults]
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from urllib.parse import parse_qs
 import orjson
 import uvicorn
 
-from tests.harness.server import DEADLINE, eventually
+from tests.harness.asgi import running
 
 Json = dict[str, Any]
 Fault = Literal["429", "500", "cut", "drop", "empty", "trickle"]
@@ -281,19 +279,9 @@ def _page(everything: list[Json], query: dict[str, str]) -> tuple[int, bytes]:
 def hosted(threads: int, items: int, **options: Any) -> Iterator[FakeHosted]:
     """The server in a thread of this process."""
     app = FakeHosted(made(threads), items, **options)
-    listener = socket.create_server(("127.0.0.1", 0))
-    app.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off"))
-    # Signals belong to the process, not to this thread.
-    thread = threading.Thread(target=lambda: asyncio.run(server._serve([listener])))
-    thread.start()
-    try:
-        eventually(lambda: server.started, what="the fake server's start")
+    with running(app) as url:
+        app.url = f"{url}/v1"
         yield app
-    finally:
-        server.should_exit = True
-        thread.join(DEADLINE)
-        listener.close()
 
 
 def main() -> None:

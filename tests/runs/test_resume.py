@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chatdock.runs.log import RunLog
 from tests.harness.client import ApiFailure, Chat, Turn
 from tests.harness.server import ThreadServer, eventually, serving
 from tests.runs.recording import played
@@ -178,6 +181,24 @@ def test_a_compacted_run_is_not_found_and_its_items_stay(tmp_path: Path, stage: 
         _eventually_gone(chat, turn)
         assert [item["type"] for item in chat.items(turn.thread_id)] == ["user_message", "assistant_message"]
         assert "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id)
+
+
+def test_a_reader_that_is_behind_when_its_run_is_compacted_is_at_the_end(
+    tmp_path: Path, stage: Stage, text: str
+) -> None:
+    stage.end(text, "kept ", "for good")
+    with serving(tmp_path, [stage.workflow], run_retention=0, sweep_interval=0.05) as server:
+        chat = server.backend.chat()
+        turn = chat.create(text)
+        _eventually_gone(chat, turn)
+
+        async def read_on() -> bytes | None:
+            log = RunLog(server.world.database, keepalive=60, slow_reader_timeout=60)
+            with closing(log.follow(turn.run_id)) as follower:
+                async with asyncio.timeout(5):
+                    return await follower.read()
+
+        assert server.call(read_on) is None
 
 
 def _eventually_gone(chat: Chat, turn: Turn) -> None:

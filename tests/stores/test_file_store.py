@@ -25,6 +25,7 @@ from starlette.routing import Mount
 from chatdock import FileStore, SQLStore
 from chatdock.files.links import Grant, Links
 from chatdock.stores import door
+from tests.harness.prompt import PromptServer
 from tests.harness.server import eventually
 from tests.stores.memory import MemoryStore
 from tests.stores.test_conformance import user_of
@@ -82,7 +83,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     listener = socket.create_server(("127.0.0.1", 0))
     made.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     # On the test's own loop, as a store belongs to one.
-    server = uvicorn.Server(uvicorn.Config(made.app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    server = PromptServer(uvicorn.Config(made.app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server._serve([listener]))
     yield made
     server.should_exit = True

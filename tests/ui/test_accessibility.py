@@ -38,6 +38,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 def violations(page: ChatPage) -> list[str]:
     """What axe finds in the page, each with the elements."""
+    page.settled()
     if not page.page.evaluate("() => 'axe' in window"):
         page.page.evaluate(axe())
     found = page.page.evaluate(

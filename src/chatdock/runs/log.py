@@ -214,12 +214,12 @@ class Follower:
             self._waiting = None
 
     async def _more_elsewhere(self) -> bool:
-        """Wait for frames of a run that another process executes; False when it has ended."""
+        """Wait for frames of a run that another process executes; False when it has ended and no more are kept."""
 
         async def state(tx: Tx) -> bool | None:
-            run = await runs.by_id(tx, self.run_id)
-            if run is not None and await runs.last_sequence(tx, run) > self._position:
+            if await runs.frames(tx, self.run_id, self._position, 1):
                 return True
+            run = await runs.by_id(tx, self.run_id)
             return False if run is None or run["status"] in runs.ENDED else None
 
         while not (self._closed or self._silent or self._log.live(self.run_id)):
