@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -453,11 +454,11 @@ def _with_database(
 
     async def run() -> T:
         url = _settings(database_url).database_url
-        with TemporaryDirectory() as folder:
+        with ExitStack() as stack:
             if missing != "make" and not is_there(url):
                 if missing == "refuse":
                     raise UnusableDatabase(f"there is no database at {url}")
-                url = f"sqlite:///{folder}/chatdock.db"
+                url = f"sqlite:///{stack.enter_context(TemporaryDirectory())}/chatdock.db"
             database = await open_database(url)
             try:
                 return await work(database)

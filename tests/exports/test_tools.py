@@ -155,13 +155,22 @@ def test_an_mcp_server_that_is_away_offers_a_retry(tmp_path: Path) -> None:
     assert turn.events[-1]["allow_retry"] is True
 
 
-def test_a_hosted_tool_at_an_endpoint_that_has_none_is_an_error_at_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made_as", "kind"),
+    [
+        ("WebSearchTool()", "WebSearchTool"),
+        ("__import__('agents').LocalShellTool(executor=lambda request: '')", "LocalShellTool"),
+    ],
+)
+def test_a_hosted_tool_at_an_endpoint_that_has_none_is_an_error_at_start(
+    tmp_path: Path, made_as: str, kind: str
+) -> None:
     path = placed(tmp_path, "desk")
-    text = path.read_text().replace("    mcp\n", "    web_search\n")
-    path.write_text(text.replace("# Tool definitions", "# Tool definitions\nweb_search = WebSearchTool()\n"))
+    text = path.read_text().replace("    mcp\n", "    found_there\n")
+    path.write_text(text.replace("# Tool definitions", f"# Tool definitions\nfound_there = {made_as}\n"))
     made = workflow("wf_test")(export.load_export(path))
     prepare(Address(None, "key", None, False), [made], Settings())
-    with pytest.raises(WorkflowError, match=r"agent 'Harbour' uses web_search \(WebSearchTool\)"):
+    with pytest.raises(WorkflowError, match=rf"agent 'Harbour' uses found_there \({kind}\)"):
         prepare(Address("http://127.0.0.1:1/v1", "key", None, False), [made], Settings())
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from chatdock.moving.archive import AttachmentRecord, FeedbackRecord, HostedRecord, ThreadRecord, Writer
 from chatdock.storage import attachments, feedback, imports, items, threads
+from chatdock.storage.times import to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from chatdock.storage.database import Database, Row, Tx
     from chatdock.storage.threads import Scope
-
-from chatdock.storage.times import to_micros
 
 THREADS = 100
 """How many threads are looked up at once."""

@@ -17,7 +17,7 @@ from chatkit.widgets import WidgetTemplate
 from jinja2 import TemplateError
 from pydantic.warnings import PydanticDeprecatedSince20
 
-from chatdock.workflows.agent_builder import guardrails
+from chatdock.workflows.agent_builder import guardrails, rewrite
 from chatdock.workflows.agent_builder.closing import closing
 from chatdock.workflows.agent_builder.current import WALK
 from chatdock.workflows.agent_builder.endpoint import Endpoint
@@ -187,9 +187,9 @@ class ExportAdapter(PausingAdapter):
         warnings.filterwarnings("ignore", category=PydanticDeprecatedSince20, module=re.escape(module.__name__))
         names["Runner"] = ExportRunner
         names["trace"] = _untraced
-        names["__chatdock_state"] = lambda state: WALK.get().start_state(state)
-        names["__chatdock_history"] = lambda history: WALK.get().start_history(history)
-        names["__chatdock_search"] = _search
+        names[rewrite.STATE] = lambda state: WALK.get().start_state(state)
+        names[rewrite.HISTORY] = lambda history: WALK.get().start_history(history)
+        names[rewrite.SEARCH] = _search
         for name in self.export.approval_stubs:
             names[name] = lambda *given, **options: WALK.get().approve(*given, **options)
         if "run_guardrails" in names:

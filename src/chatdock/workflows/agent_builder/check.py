@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agents import FunctionTool, HostedMCPTool
+from agents import FunctionTool
 
 from chatdock.workflows.agent_builder import rewrite
+from chatdock.workflows.agent_builder.endpoint import needs_openai
 from chatdock.workflows.agent_builder.export import Export, load_export
 from chatdock.workflows.agent_builder.mark import is_export
 from chatdock.workflows.agent_builder.secrets import find_secrets
@@ -142,13 +143,6 @@ def _unread(export: Export) -> Iterator[tuple[int, str]]:
     for name, (line, agent) in runs.items():
         if agent in export.agents and name in results and results[name] not in read:
             yield line, agent
-
-
-def needs_openai(tool: Any) -> bool:
-    """Whether a tool is executed by OpenAI, and by nobody else."""
-    if isinstance(tool, HostedMCPTool):
-        return "server_url" not in tool.tool_config
-    return not isinstance(tool, FunctionTool)
 
 
 def _line(export: Export, variable: str) -> int:

@@ -5,18 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agents import (
-    CodeInterpreterTool,
-    ComputerTool,
-    FileSearchTool,
-    HostedMCPTool,
-    ImageGenerationTool,
-    ModelProvider,
-    OpenAIProvider,
-    RunConfig,
-    WebSearchTool,
-    function_tool,
-)
+from agents import FunctionTool, HostedMCPTool, ModelProvider, OpenAIProvider, RunConfig, function_tool
 
 from chatdock.tracing.agents_sdk import run_options
 from chatdock.workflows.agent_builder import guardrails
@@ -27,13 +16,11 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents import Agent, FunctionTool, Model
+    from agents import Agent, Model
     from openai import AsyncOpenAI
 
     from chatdock.workflows.agent_builder.export import Export
     from chatdock.workflows.agent_builder.sidecar import Sidecar
-
-HOSTED = (WebSearchTool, FileSearchTool, HostedMCPTool, CodeInterpreterTool, ImageGenerationTool, ComputerTool)
 
 
 class NamedModels(ModelProvider):
@@ -74,7 +61,7 @@ class Endpoint:
             if not openai:
                 agent.model_settings = replace(agent.model_settings, store=None, reasoning=None)
             if not responses:
-                for tool in [each for each in agent.tools if isinstance(each, HOSTED)]:
+                for tool in [each for each in agent.tools if not isinstance(each, FunctionTool)]:
                     agent.mcp_servers = [*agent.mcp_servers, self._local(agent, tool)]
                     agent.tools = [each for each in agent.tools if each is not tool]
 
@@ -114,7 +101,7 @@ class Endpoint:
 
     def _local(self, agent: Agent[Any], tool: Any) -> RemoteTools:
         """A hosted tool that this server can do as well."""
-        if isinstance(tool, HostedMCPTool) and "server_url" in tool.tool_config:
+        if not needs_openai(tool):
             return RemoteTools(tool.tool_config)
         variable = self._export.variable(tool) or "a tool"
         raise self._elsewhere(
@@ -135,3 +122,10 @@ class Endpoint:
         bound: FunctionTool = function_tool(function, name_override=name, strict_mode=False)
         for agent in self._export.agents.values():
             agent.tools = [bound if each is tool else each for each in agent.tools]
+
+
+def needs_openai(tool: Any) -> bool:
+    """Whether a tool is executed by OpenAI, and by nobody else."""
+    if isinstance(tool, HostedMCPTool):
+        return "server_url" not in tool.tool_config
+    return not isinstance(tool, FunctionTool)

@@ -285,7 +285,7 @@ def _require_known(export: Export) -> None:
             several = f"{names.count(key)} agents have" if key in names else "no agent has"
             known = ", ".join(export.agents)
             raise wrong_key(export.path, ["agents", key], f"{several} this name; the agents' variables are {known}")
-    tools = {name: value for name, value in vars(export.module).items() if is_tool(value)}
+    tools = {name: value for name, value in vars(export.module).items() if _is_tool(value)}
     for key, target in export.sidecar.tools.items():
         if key not in tools and key not in export.search_nodes:
             known = ", ".join([*tools, *export.search_nodes]) or "none"
@@ -294,6 +294,6 @@ def _require_known(export: Export) -> None:
             raise wrong_key(export.path, ["tools", key], "only a function tool can be the page's")
 
 
-def is_tool(value: object) -> bool:
+def _is_tool(value: object) -> bool:
     """Whether it is one of the SDK's tools."""
     return type(value).__module__ == FunctionTool.__module__ and type(value).__name__.endswith("Tool")

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from agents import Agent, Runner
 
 from chatdock.workflows.agent_builder.current import WALK
 from chatdock.workflows.agent_builder.personal_data import ENTITIES, find_personal_data
+from chatdock.workflows.agent_builder.results import GuardrailResult
 from chatdock.workflows.agent_builder.url_filter import blocked_urls
 from chatdock.workflows.workflow import WorkflowError
 
@@ -92,15 +93,6 @@ class Guardrail:
     config: dict[str, Any]
 
 
-@dataclass(slots=True)
-class GuardrailResult:
-    """What a check found, as the package has it."""
-
-    tripwire_triggered: bool
-    info: dict[str, Any] = field(default_factory=dict)
-    execution_failed: bool = False
-
-
 class GuardrailTripwireTriggered(Exception):
     """A guardrail has tripped; `guardrail_result` says why."""
 
@@ -139,7 +131,7 @@ def stand_in() -> Iterator[None]:
         sys.modules |= before
 
 
-def configurations(export: Export) -> Iterator[tuple[str, dict[str, Any]]]:
+def _configurations(export: Export) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the file is configured to check, by variable."""
     for variable, value in vars(export.module).items():
         if isinstance(value, dict) and isinstance(value.get("guardrails"), list):
@@ -151,7 +143,7 @@ def prepare(export: Export) -> None:
     names = vars(export.module)
     if "run_guardrails" not in names:
         return
-    for variable, value in configurations(export):
+    for variable, value in _configurations(export):
         if names["run_guardrails"] is run_guardrails:  # which asks as agents do
             for guardrail in load_config_bundle(value):
                 if problem := _unknown(guardrail):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chatdock.workflows.agent_builder.journal import plain
@@ -44,14 +45,14 @@ class Item:
         return deepcopy(self.raw_item)
 
 
-class Verdict:
-    """A guardrail's result."""
+@dataclass(slots=True)
+class GuardrailResult:
+    """What a guardrail found, as the package has it."""
 
-    def __init__(self, *, tripwire_triggered: bool, execution_failed: bool, info: dict[str, Any]) -> None:
-        self.tripwire_triggered = tripwire_triggered
-        self.execution_failed = execution_failed
-        self.original_exception = None
-        self.info = info
+    tripwire_triggered: bool
+    info: dict[str, Any] = field(default_factory=dict)
+    execution_failed: bool = False
+    original_exception: None = None
 
 
 class Found(dict[str, Any]):
@@ -71,7 +72,7 @@ def found(value: Any) -> Any:
 
 
 def verdict(result: Any) -> dict[str, Any]:
-    """A guardrail's result as plain data, from which `Verdict` is made."""
+    """A guardrail's result as plain data, from which `GuardrailResult` is made."""
     return {
         "tripwire_triggered": bool(result.tripwire_triggered),
         "execution_failed": bool(getattr(result, "execution_failed", False)),

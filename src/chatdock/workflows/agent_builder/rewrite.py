@@ -19,7 +19,7 @@ DOORS: dict[str, Callable[..., Any]] = {
     SEARCH: lambda _variable, search, *given, **options: search(*given, **options),
     ROUND: lambda: asyncio.sleep(0),
 }
-"""What the doors are before somebody stands in them: as if they were not there."""
+"""What the doors are before somebody stands in them, as if they were not there; that of rounds stays as it is."""
 _PREVIOUS = "__chatdock_previous_result"
 _RESULT = re.compile(r"\w+_result\d*")
 _HISTORY = re.compile(r"conversation_history\d*")

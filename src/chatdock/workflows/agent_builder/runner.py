@@ -18,7 +18,7 @@ from chatdock.workflows.agent_builder.closing import readable_block
 from chatdock.workflows.agent_builder.current import INSIDE, WALK
 from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
 from chatdock.workflows.agent_builder.memory import model_input
-from chatdock.workflows.agent_builder.results import Result, Verdict, found, verdict
+from chatdock.workflows.agent_builder.results import GuardrailResult, Result, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
 from chatdock.workflows.agent_builder.visible import Visible, output_type
 from chatdock.workflows.agents_sdk import client_tools
@@ -237,7 +237,7 @@ class Walk:
                 except ExceptionGroup as group:  # the package runs them in a task group
                     raise group.exceptions[0] from group
                 step["results"] = [verdict(result) for result in results]
-            return [Verdict(**result) for result in step["results"]]
+            return [GuardrailResult(**result) for result in step["results"]]
 
     async def search(self, node: str, search: Callable[..., Any], *given: Any, **options: Any) -> list[Any]:
         """What a file-search node finds: in OpenAI's vector store, or by the function that the sidecar names."""
