@@ -257,6 +257,14 @@ class ChatPage:
             """element => Promise.allSettled(element.shadowRoot.getAnimations()
               .filter((animation) => animation instanceof CSSTransition).map(({ finished }) => finished))"""
         )
+        self.element.evaluate(
+            """element => new Promise((done) => {
+              const place = () => element.shadowRoot.querySelector("[role=log]")?.scrollTop;
+              const look = (before) => place() === before ? done() : wait();
+              const wait = (top = place()) => requestAnimationFrame(() => requestAnimationFrame(() => look(top)));
+              wait();
+            })"""
+        )
 
     # --- the reckoning -----------------------------------------------------------------------------------------------
 

@@ -436,7 +436,8 @@ def test_a_thread_that_goes_away_while_it_is_read_is_not_stored(tmp_path: Path) 
         app.on_request = delete
         tally = imported(tmp_path, app)
     assert tally.threads == {"new": 1, "gone": 1}
-    assert [row[0] for row in content(tmp_path)["thread"]] == [thread_of(0)["id"]]
+    for table, rows in content(tmp_path, "thread", "item", "imported_thread").items():
+        assert {row[0] for row in rows} == {thread_of(0)["id"]}, table
 
 
 def test_a_thread_cannot_be_seen_before_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,20 +129,6 @@ def test_what_was_said_while_an_import_was_interrupted_comes_with_the_one_that_e
     assert len(items_here(tmp_path)) == 5
 
 
-def test_what_was_read_of_a_thread_that_went_away_is_removed(tmp_path: Path) -> None:
-    with hosted(2, 250) as app:
-        gone = thread_of(1)["id"]
-
-        def delete(_number: int) -> None:
-            if app.requests[f"threads/{gone}/items"] == 2:
-                app.threads.pop(gone, None)
-
-        app.on_request = delete
-        assert imported(tmp_path, app).threads == {"new": 1, "gone": 1}
-    assert items_here(tmp_path, gone) == []
-    assert [row[0] for row in content(tmp_path, "imported_thread")["imported_thread"]] == [THREAD]
-
-
 def test_a_thread_that_moved_to_another_database_is_continued_from_the_source_there(
     tmp_path: Path, source: FakeHosted
 ) -> None:

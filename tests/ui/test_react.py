@@ -119,6 +119,7 @@ def test_new_data_is_one_set_options_and_keeps_thread_draft_and_scroll(show: Sho
     chat.ready()
     chat.ask("long 4 0ms")
     chat.composer.fill("half a thought")
+    chat.settled()
     chat.log.evaluate("log => log.scrollTo({ top: 300, behavior: 'instant' })")
     scrolled = chat.log.evaluate("log => log.scrollTop")
     thread = chat.thread_id()
