@@ -9,6 +9,8 @@ import pytest
 
 from chatdock import current_turn
 
+pytestmark = pytest.mark.slow  # each is a process of its own, with all that its imports cost
+
 LIBRARIES = {"agents", "agent_framework", "langchain_core", "langgraph", "pydantic_ai"}
 PLAIN = """
 @workflow("wf_test")

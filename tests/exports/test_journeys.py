@@ -605,6 +605,7 @@ KILLED = nodes(
 )
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_a_turn_that_went_on_offers_the_question_again(tmp_path: Path) -> None:
     path = KILLED.placed(tmp_path)
     steps: list[Step] = [[Say("A letter.")], [Say("It is"), Wait()], [Say("A letter.")], [Say("It is sent.")]]

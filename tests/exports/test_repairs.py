@@ -83,6 +83,7 @@ def test_what_needs_no_repair_stays_as_it_is(path: Path) -> None:
     assert load_export(path).repairs == []
 
 
+@pytest.mark.slow
 def test_the_files_of_this_project_need_none() -> None:
     for path in [*(ROOT / "src" / "chatdock").glob("*/*.py"), *(ROOT / "tests").glob("*/*.py")]:
         text = path.read_text()

@@ -153,6 +153,7 @@ def imported(folder: Path, data: bytes) -> Tally:
     return in_database(folder, lambda database: import_file(database, io.BytesIO(data)))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(drawn=st.lists(drawn_threads, min_size=1, max_size=4), batch=st.sampled_from([1, 3, 500]))
 def test_what_was_exported_and_imported_is_exported_alike(drawn: list[dict[str, Any]], batch: int) -> None:
@@ -190,6 +191,7 @@ def whole_threads(data: bytes) -> int:
     return sum(line.startswith(b'{"type":"check"') for line in data.splitlines(keepends=True) if line.endswith(b"\n"))
 
 
+@pytest.mark.slow
 def test_of_a_file_that_was_cut_the_whole_threads_come_and_it_says_so(tmp_path: Path, three: bytes) -> None:
     for end in range(0, len(three), 97):
         folder = tmp_path / f"cut_{end}"
@@ -332,6 +334,7 @@ def test_a_thread_is_exported_as_it_was_at_one_moment(tmp_path: Path, monkeypatc
     assert len(in_database(tmp_path, work)) == 10
 
 
+@pytest.mark.slow
 def test_threads_of_one_user_and_threads_since_a_day(tmp_path: Path) -> None:
     day = 86_400
     filled(tmp_path, [{**plain(day * number), "user_id": f"user_{number % 2}"} for number in range(4)])
@@ -357,6 +360,7 @@ async def keeper(turn: Turn) -> Script:
     yield f"Turn {turn.state['turns']}, {len(remembered)} notes"
 
 
+@pytest.mark.slow
 def test_a_server_goes_on_with_threads_that_were_moved_to_its_database(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()
@@ -391,6 +395,7 @@ def test_a_server_goes_on_with_threads_that_were_moved_to_its_database(tmp_path:
     assert b"Stopped: the file cannot be read on" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_export_that_fails_leaves_no_file_of_that_name(tmp_path: Path) -> None:
     filled(tmp_path, [plain(1)])
     (tmp_path / "taken").mkdir()

@@ -13,6 +13,8 @@ from chatdock.moving import hosted as api
 from tests.harness.hosted import KEY, Json, hosted, item_of, thread_of
 from tests.moving.database import chatdock, content, imported
 
+pytestmark = pytest.mark.slow  # commands, and hosted ChatKit in a fake that wants patience
+
 Query = dict[str, str]
 THREAD = thread_of(0)["id"]
 ITEMS = f"threads/{THREAD}/items"

@@ -24,6 +24,8 @@ from tests.harness.hosted import KEY, FakeHosted, Json, hosted, item_of, thread_
 from tests.harness.server import ThreadServer, serving
 from tests.moving.database import chatdock, content, imported, in_database
 
+pytestmark = pytest.mark.slow  # commands, and hosted ChatKit in a fake that wants patience
+
 
 @workflow("wf_test")
 async def recall(turn: Turn) -> AsyncIterator[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
 from chatdock.moving import hosted as api
 from tests.harness.hosted import FakeHosted, Json, hosted, item_of, thread_of
 from tests.moving.database import chatdock, imported
+
+pytestmark = pytest.mark.slow  # commands, and hosted ChatKit in a fake that wants patience
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -13,6 +13,8 @@ from chatdock.moving import hosted as api
 from tests.harness.hosted import FakeHosted, Json, hosted, item_of, thread_of
 from tests.moving.database import chatdock, content, imported
 
+pytestmark = pytest.mark.slow  # commands, and hosted ChatKit in a fake that wants patience
+
 THREAD = thread_of(0)["id"]
 USER, ANSWER, CALL = 0, 1, 2
 """Numbers of items of these kinds; the kinds go round in seven."""

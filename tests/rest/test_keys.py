@@ -144,6 +144,7 @@ def test_the_same_user_in_two_projects_is_two_users(backends: dict[str, Backend]
     assert_error(blue.post("threads.get_by_id", {"thread_id": thread_id}), 404, param="params.thread_id")
 
 
+@pytest.mark.slow
 def test_a_revoked_key_is_refused_within_about_a_second(
     created: dict[str, subprocess.CompletedProcess[str]], backends: dict[str, Backend], keys: Command
 ) -> None:

@@ -143,6 +143,7 @@ def test_nobody_cancels_another_users_run(server: ThreadServer, chat: Chat, stag
     assert reader.wait().outcome == "completed"
 
 
+@pytest.mark.slow
 def test_a_workflow_that_ignores_being_cancelled_is_abandoned(tmp_path: Path) -> None:
     released: list[str] = []
 

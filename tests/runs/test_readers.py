@@ -74,6 +74,7 @@ def test_a_follower_that_waits_hears_comments_too(tmp_path: Path, stage: Stage, 
             wire.rest()
 
 
+@pytest.mark.slow
 def test_readers_that_take_nothing_cost_little_are_cut_and_delay_nobody(torrent: ProcessServer) -> None:
     assert torrent.process is not None
     process = psutil.Process(torrent.process.pid)

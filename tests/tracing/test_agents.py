@@ -326,6 +326,7 @@ print(json.dumps([sorted(map(str, reached)), sorted(thread.name for thread in th
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [AGENT, IMPORTED_WITHIN_A_TURN], ids=["agent", "imported within a turn"])
 def test_nobody_else_is_reached(tmp_path: Path, script: str) -> None:
     done = subprocess.run(

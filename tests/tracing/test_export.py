@@ -122,6 +122,7 @@ def test_what_is_exported_need_not_be_kept(tmp_path: Path, exporting: Collector,
     assert records.rows("trace") == []
 
 
+@pytest.mark.slow
 def test_a_collector_that_fails_or_is_gone_holds_up_nobody(
     tmp_path: Path, exporting: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

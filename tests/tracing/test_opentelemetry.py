@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from opentelemetry import trace as otel
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import Instrumentation
@@ -154,6 +155,7 @@ print(json.dumps([otel.get_tracer_provider() is provider, f"{theirs.context.trac
 """
 
 
+@pytest.mark.slow
 def test_an_applications_own_provider_goes_on_beside_ours(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", APPLICATION, str(tmp_path)], capture_output=True, text=True, timeout=60, cwd=ROOT
@@ -186,6 +188,7 @@ assert [span["name"] for span in Records(folder).spans(answer(folder, work).run_
 """
 
 
+@pytest.mark.slow
 def test_everything_else_works_without_opentelemetry(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, str(tmp_path)], capture_output=True, text=True, timeout=60, cwd=ROOT

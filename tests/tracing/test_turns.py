@@ -338,6 +338,7 @@ print(json.dumps({"import": first, "served": "agents" in sys.modules}))
 """
 
 
+@pytest.mark.slow
 def test_neither_chatdock_nor_a_plain_server_imports_what_it_does_not_need(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PLAIN, str(tmp_path)],
