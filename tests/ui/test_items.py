@@ -447,6 +447,7 @@ def test_a_streaming_action_waits_while_something_streams_and_one_for_the_page_d
     page.ask("actions")
     page.send("hang")
     expect(page.answer).to_contain_text("Waiting")
+    page.settled()
     page.log.get_by_role("button", name="Stream", exact=True).click(force=True)
     page.log.get_by_role("button", name="Client").click()
     page.until(lambda: page.calls("action") == [["showcase.client"]], "the page's action")

@@ -361,12 +361,19 @@ def test_a_retry_answers_the_message_again(chat: Opener) -> None:
 
 
 @pytest.mark.row("O15", "Th")
-def test_only_with_auto_scroll_the_log_follows_the_answer(chat: Opener) -> None:
+@pytest.mark.parametrize("answer", ["text 500 1ms", "text 900 0ms"], ids=["written", "here at once"])
+def test_with_auto_scroll_the_log_follows_the_answer_to_its_end(chat: Opener, answer: str) -> None:
     page = chat("{ thread: { autoScroll: true } }")
+    page.ask(answer)
+    expect(page.button("Copy")).to_be_attached()
+    page.until(lambda: page.from_end() < 2, "the end of the log")
+
+
+@pytest.mark.row("O15", "Th")
+def test_without_auto_scroll_the_question_stays_at_the_top(chat: Opener) -> None:
+    page = chat()
     page.ask("text 500 1ms")
-    page.until(lambda: page.from_end() < 80, "the end of the log")
-    page.set_options("{ thread: { autoScroll: false } }")
-    page.ask("text 500 1ms")
+    page.settled()
     assert page.from_end() > 200
 
 
@@ -382,6 +389,40 @@ def test_somebody_who_reads_above_is_left_alone(chat: Opener) -> None:
     page.until(lambda: page.log.evaluate("log => log.scrollTop") == 0, "the top")
     page.idle()
     assert page.log.evaluate("log => log.scrollTop") == 0
+
+
+@pytest.mark.row("O15")
+def test_a_page_that_scrolls_up_is_not_pulled_back(chat: Opener) -> None:
+    page = chat("{ thread: { autoScroll: true } }")
+    page.ask("text 500 1ms")
+    page.send("count 400 2ms")
+    expect(page.answer).to_contain_text("10 11")
+    page.settled()
+    page.log.evaluate("log => { log.scrollTop = 50 }")
+    page.idle()
+    assert page.log.evaluate("log => log.scrollTop") == 50
+
+
+@pytest.mark.row("Th")
+def test_a_page_that_scrolls_ends_the_glide_to_the_question(chat: Opener) -> None:
+    page = chat()
+    page.ask("text 500 1ms")
+    page.log.evaluate(
+        """log => {
+          const before = log.scrollTop;
+          const look = () => {
+            if (log.scrollTop === before) requestAnimationFrame(look);
+            else { log.scrollTop = 50; window.__scrolled = true; }
+          };
+          look();
+        }"""
+    )
+    page.send("hang")
+    page.until(lambda: page.page.evaluate("window.__scrolled === true"), "a glide")
+    page.settled()
+    assert page.log.evaluate("log => log.scrollTop") == 50
+    page.button("Stop").click()
+    page.idle()
 
 
 # --- composer --------------------------------------------------------------------------------------------------------

@@ -17,12 +17,16 @@ export class Scroll {
   #isAtEnd = true;
   /** The reader went up, away from what is being written, and has not come back to the end. */
   #isAway = false;
+  /** Something was being written at the last drawing: what ends it is followed too. */
+  #wasRunning = false;
+  /** Where the view stood when it was last looked at, and in how much. */
   #top = 0;
+  #height = 0;
   /** Held at the end while what is there still gets its size, until the reader moves: the height when it was held. */
   #held: number | null = null;
   /** Pixels between the viewport's top and the content's end before older entries come. */
   #fromEnd: number | null = null;
-  #gliding = 0;
+  #gliding: number | null = null;
   #next: "end" | "turn" | null = null;
   /** The first entry when older ones were asked for. */
   #askedAt: string | undefined;
@@ -51,14 +55,15 @@ export class Scroll {
     const scroller = this.#scroller;
     if (!scroller) return;
     this.moved();
-    scroller.scrollTop = scroller.scrollHeight;
+    this.#isAway = false;
+    this.#place(scroller, scroller.scrollHeight);
     this.#held = this.#context.conversation.state.running ? null : scroller.scrollHeight;
   }
 
   /** The reader scrolls, or is about to. */
   readonly moved = (event?: Event): void => {
     this.#held = null;
-    cancelAnimationFrame(this.#gliding);
+    this.#stopGlide();
     if (event && goesUp(event) && this.#scroller && this.#scroller.scrollTop > 0) this.#isAway = true;
   };
 
@@ -68,13 +73,8 @@ export class Scroll {
     const { older, loading, entries } = conversation.state;
     const scroller = this.#scroller;
     if (!scroller) return;
-    // An observer tells only after the next drawing, which would have pulled the reader back. Content that shrinks is
-    // no reader: it leaves the view at the end.
-    const fromEnd = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
-    if (scroller.scrollTop < this.#top && fromEnd > 1) this.#isAway = true;
-    else if (fromEnd < NEAR_PX) this.#isAway = false;
-    this.#top = scroller.scrollTop;
-    // Neither wheel nor key, but a search in the page, or a screen reader.
+    this.#look(scroller);
+    if (fromEnd(scroller) < NEAR_PX) this.#isAway = false;
     if (this.#held === scroller.scrollHeight && scroller.scrollTop + scroller.clientHeight < this.#held - NEAR_PX)
       this.moved();
     if (scroller.scrollTop >= AHEAD_PX) return;
@@ -88,7 +88,7 @@ export class Scroll {
     const scroller = this.#scroller;
     if (!scroller) return;
     if (this.#fromEnd !== null) {
-      scroller.scrollTop = scroller.scrollHeight - this.#fromEnd;
+      this.#place(scroller, scroller.scrollHeight - this.#fromEnd);
       this.#fromEnd = null;
       this.scrolled();
     }
@@ -96,41 +96,79 @@ export class Scroll {
       this.toEnd();
       this.scrolled();
     } else if (this.#next === "turn") this.#toLastTurn(scroller);
-    else if (this.#follows()) {
-      cancelAnimationFrame(this.#gliding); // which would pull back to the turn's top what has grown beyond the viewport
-      scroller.scrollTop = scroller.scrollHeight;
-    }
+    else this.#follow(scroller);
     this.#next = null;
+    this.#wasRunning = this.#context.conversation.state.running;
   }
 
   destroy(): void {
     this.#attach(null);
   }
 
-  #follows(): boolean {
+  /** An observer, or an event, tells only after the next drawing, which would have pulled the reader back. */
+  #look(scroller: HTMLElement): void {
+    const { scrollTop, scrollHeight } = scroller;
+    // Content that shrinks is no reader: it leaves the view at the end.
+    if (scrollTop !== this.#top && fromEnd(scroller) > 1) {
+      if (scrollTop < this.#top) this.#isAway = true;
+      // Neither wheel nor key, but a search in the page, or a screen reader.
+      if (scrollHeight === this.#height) this.#stopGlide();
+    }
+    this.#top = scrollTop;
+    this.#height = scrollHeight;
+  }
+
+  #follow(scroller: HTMLElement): void {
     const { options, conversation } = this.#context;
-    return options.thread?.autoScroll === true && conversation.state.running && this.#isAtEnd && !this.#isAway;
+    if (options.thread?.autoScroll !== true || !(conversation.state.running || this.#wasRunning)) return;
+    this.#look(scroller);
+    if (this.#isAway) return;
+    // A glide to a turn that does not fill the viewport ends at the end.
+    if (this.#gliding !== null && fromEnd(scroller) - distanceToLastTurn(scroller) <= 1) return;
+    this.#stopGlide();
+    this.#place(scroller, scroller.scrollHeight);
+  }
+
+  /** Scrolls; it is not the reader who does. */
+  #place(scroller: HTMLElement, top: number): void {
+    scroller.scrollTop = top;
+    this.#top = scroller.scrollTop;
+    this.#height = scroller.scrollHeight;
   }
 
   #toLastTurn(scroller: HTMLElement): void {
     this.moved();
     this.#isAway = false;
-    const isFar = Math.abs(distanceToLastTurn(scroller)) > 2 * scroller.clientHeight;
+    const distance = distanceToLastTurn(scroller);
+    const isFar = Math.abs(distance) > 2 * scroller.clientHeight;
     if (isFar || matchMedia("(prefers-reduced-motion: reduce)").matches)
-      this.#top = scroller.scrollTop += distanceToLastTurn(scroller);
-    else this.#glide(scroller, performance.now());
+      this.#place(scroller, scroller.scrollTop + distance);
+    else {
+      this.#place(scroller, scroller.scrollTop);
+      this.#glide(scroller, performance.now());
+    }
   }
 
   /** A smooth scroll of the browser's own ends as soon as the answer below begins to grow. */
   #glide(scroller: HTMLElement, before: number): void {
     this.#gliding = requestAnimationFrame((now) => {
+      this.#look(scroller);
+      if (this.#gliding === null) return;
+      this.#gliding = null;
       const distance = distanceToLastTurn(scroller);
-      const top = scroller.scrollTop;
+      const top = this.#top;
       const part = distance * (1 - Math.exp((before - now) / GLIDE_MS));
-      scroller.scrollTop += Math.abs(distance) < 2 ? distance : Math.sign(distance) * Math.max(1, Math.abs(part));
-      this.#top = scroller.scrollTop;
-      if (Math.abs(distance) >= 2 && scroller.scrollTop !== top) this.#glide(scroller, now);
+      this.#place(
+        scroller,
+        top + (Math.abs(distance) < 2 ? distance : Math.sign(distance) * Math.max(1, Math.abs(part))),
+      );
+      if (Math.abs(distance) >= 2 && this.#top !== top) this.#glide(scroller, now);
     });
+  }
+
+  #stopGlide(): void {
+    if (this.#gliding !== null) cancelAnimationFrame(this.#gliding);
+    this.#gliding = null;
   }
 
   #attach(scroller: HTMLElement | null): void {
@@ -155,12 +193,16 @@ export class Scroll {
       height = scroller.clientHeight;
       if (this.#held !== null) this.toEnd();
       // What takes room below, such as a longer draft, covers no end that was in view.
-      else if (taken > 0 && scroller.scrollHeight - height - scroller.scrollTop - taken <= 1)
-        scroller.scrollTop += taken;
+      else if (taken > 0 && fromEnd(scroller) - taken <= 1) this.#place(scroller, scroller.scrollTop + taken);
     });
     this.#size.observe(scroller);
     this.#size.observe(scroller.querySelector(".thread-column")!);
   }
+}
+
+/** Pixels below what is seen. */
+function fromEnd(scroller: HTMLElement): number {
+  return scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
 }
 
 /** Whether what was written next would pull the reader back; of a finger it shows only when it has moved. */
