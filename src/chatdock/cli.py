@@ -198,7 +198,7 @@ def keys_list(database_url: DatabaseUrl = None) -> None:
     from chatdock.storage import keys
     from chatdock.storage.times import from_micros
 
-    rows = _with_database(database_url, lambda database: database.read(keys.every))
+    rows = _with_database(database_url, lambda database: database.read(keys.every), missing="refuse")
     for row in rows:
         state = "live" if row["revoked_at"] is None else "revoked"
         made = from_micros(row["created_at"]).isoformat(timespec="seconds")
@@ -214,7 +214,9 @@ def keys_revoke(
     from chatdock.storage.times import micros_now
 
     if not _with_database(
-        database_url, lambda database: database.write(lambda tx: keys.revoke(tx, key_id, micros_now()))
+        database_url,
+        lambda database: database.write(lambda tx: keys.revoke(tx, key_id, micros_now())),
+        missing="refuse",
     ):
         _fail(f"there is no live key {key_id!r}")
     typer.echo(f"Key {key_id} is revoked.")
@@ -229,7 +231,10 @@ def feedback(
     from chatdock.storage import feedback as records
     from chatdock.storage.times import from_micros
 
-    for row in _with_database(database_url, lambda database: database.read(lambda tx: records.of_project(tx, project))):
+    rows = _with_database(
+        database_url, lambda database: database.read(lambda tx: records.of_project(tx, project)), missing="refuse"
+    )
+    for row in rows:
         given = from_micros(row["created_at"]).isoformat(timespec="seconds")
         typer.echo("\t".join([given, row["user_id"], row["kind"], row["thread_id"], row["item_id"]]))
 
@@ -259,7 +264,7 @@ def traces(
             lines += ["", *shown(row, spans)] if lines else shown(row, spans)
         return lines
 
-    lines = _with_database(database_url, load)
+    lines = _with_database(database_url, load, missing="refuse")
     if run_or_thread is not None and not lines:
         _fail(f"there is no trace of {run_or_thread!r}")
     for line in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -56,9 +57,14 @@ async def cancels_itself(turn: Turn) -> Script:
     raise asyncio.CancelledError
 
 
-async def exits(turn: Turn) -> Script:
+async def ends_its_loop(turn: Turn) -> Script:
     yield "half an answer"
     raise StopAsyncIteration
+
+
+async def exits(turn: Turn) -> Script:
+    yield "half an answer"
+    sys.exit(1)
 
 
 async def yields_int(turn: Turn) -> Any:
@@ -151,6 +157,7 @@ async def spoils_its_thread_and_apologises(turn: Turn) -> Script:
         raises_at_once,
         raises,
         cancels_itself,
+        ends_its_loop,
         exits,
         yields_int,
         yields_dict,

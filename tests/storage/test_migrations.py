@@ -14,7 +14,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from typer.testing import CliRunner
 
+from chatdock.cli import app
 from chatdock.storage import migrations
 from chatdock.storage.sqlite import prepare
 
@@ -188,3 +190,14 @@ def test_runs_of_an_older_database_learn_whose_they_are(tmp_path: Path) -> None:
     command.upgrade(config(path), "head")
     assert connection.execute("SELECT project_id, user_id FROM run").fetchall() == [("default", "user_1")]
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["keys", "list"], ["keys", "revoke", "key_1"], ["feedback"], ["traces"]], ids=" ".join
+)
+def test_what_only_looks_makes_no_database(tmp_path: Path, arguments: list[str]) -> None:
+    url = f"sqlite:///{tmp_path}/chatdock.db"
+    told = CliRunner().invoke(app, [*arguments, "--database-url", url])
+    assert told.exit_code == 1
+    assert told.stderr == f"chatdock: there is no database at {url}\n"
+    assert list(tmp_path.iterdir()) == []

@@ -199,13 +199,13 @@ class Execution:
             if not failed:
                 recorder.close_text()
                 recorder.keep_state()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # asyncio would end the server with what a workflow exits by
             return "failed", await self._fail(recorder, error)
         if failed:
             return "failed", failed
         return ("waiting" if recorder.awaits_user else "completed"), None
 
-    async def _fail(self, recorder: Recorder, error: Exception) -> str:
+    async def _fail(self, recorder: Recorder, error: BaseException) -> str:
         """Keep what was said, and say last of all that it broke off; returns what the operator should know."""
         message, allow_retry, reason = None, True, f"{type(error).__name__}: {error}"
         if self._turn.trace is not None:

@@ -197,7 +197,7 @@ class Trace:
             self.first_text_at = micros_now()
             self.sink.changed(self)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """The workflow raised this; what it was raised from says more."""
         self.error = self.worded(error.__cause__ or error)
 
