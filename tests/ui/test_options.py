@@ -369,6 +369,15 @@ def test_with_auto_scroll_the_log_follows_the_answer_to_its_end(chat: Opener, an
     page.until(lambda: page.from_end() < 2, "the end of the log")
 
 
+@pytest.mark.row("O15")
+def test_with_auto_scroll_what_grows_after_the_end_is_followed(chat: Opener) -> None:
+    page = chat("{ thread: { autoScroll: true } }")
+    page.ask("text 500 1ms")
+    page.until(lambda: page.from_end() < 2, "the end of the log")
+    page.answer.evaluate("text => { text.style.paddingBottom = '300px' }")
+    page.until(lambda: page.from_end() < 2, "the end of the log that has grown")
+
+
 @pytest.mark.row("O15", "Th")
 def test_without_auto_scroll_the_question_stays_at_the_top(chat: Opener) -> None:
     page = chat()

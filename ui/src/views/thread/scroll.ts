@@ -22,8 +22,8 @@ export class Scroll {
   /** Where the view stood when it was last looked at, and in how much. */
   #top = 0;
   #height = 0;
-  /** Held at the end while what is there still gets its size, until the reader moves: the height when it was held. */
-  #held: number | null = null;
+  /** Held at the end while what is there still gets its size, until the reader moves. */
+  #isHeld = false;
   /** Pixels between the viewport's top and the content's end before older entries come. */
   #fromEnd: number | null = null;
   #gliding: number | null = null;
@@ -57,12 +57,12 @@ export class Scroll {
     this.moved();
     this.#isAway = false;
     this.#place(scroller, scroller.scrollHeight);
-    this.#held = this.#context.conversation.state.running ? null : scroller.scrollHeight;
+    this.#isHeld = !this.#context.conversation.state.running;
   }
 
   /** The reader scrolls, or is about to. */
   readonly moved = (event?: Event): void => {
-    this.#held = null;
+    this.#isHeld = false;
     this.#stopGlide();
     if (event && goesUp(event) && this.#scroller && this.#scroller.scrollTop > 0) this.#isAway = true;
   };
@@ -75,8 +75,6 @@ export class Scroll {
     if (!scroller) return;
     this.#look(scroller);
     if (fromEnd(scroller) < NEAR_PX) this.#isAway = false;
-    if (this.#held === scroller.scrollHeight && scroller.scrollTop + scroller.clientHeight < this.#held - NEAR_PX)
-      this.moved();
     if (scroller.scrollTop >= AHEAD_PX) return;
     if (!older.available || older.loading || loading || entries[0]?.id === this.#askedAt) return;
     this.#askedAt = entries[0]?.id;
@@ -112,7 +110,7 @@ export class Scroll {
     if (scrollTop !== this.#top && fromEnd(scroller) > 1) {
       if (scrollTop < this.#top) this.#isAway = true;
       // Neither wheel nor key, but a search in the page, or a screen reader.
-      if (scrollHeight === this.#height) this.#stopGlide();
+      if (scrollHeight === this.#height) this.moved();
     }
     this.#top = scrollTop;
     this.#height = scrollHeight;
@@ -125,8 +123,7 @@ export class Scroll {
     if (this.#isAway) return;
     // A glide to a turn that does not fill the viewport ends at the end.
     if (this.#gliding !== null && fromEnd(scroller) - distanceToLastTurn(scroller) <= 1) return;
-    this.#stopGlide();
-    this.#place(scroller, scroller.scrollHeight);
+    this.toEnd();
   }
 
   /** Scrolls; it is not the reader who does. */
@@ -137,16 +134,14 @@ export class Scroll {
   }
 
   #toLastTurn(scroller: HTMLElement): void {
+    this.#look(scroller);
     this.moved();
     this.#isAway = false;
     const distance = distanceToLastTurn(scroller);
     const isFar = Math.abs(distance) > 2 * scroller.clientHeight;
     if (isFar || matchMedia("(prefers-reduced-motion: reduce)").matches)
       this.#place(scroller, scroller.scrollTop + distance);
-    else {
-      this.#place(scroller, scroller.scrollTop);
-      this.#glide(scroller, performance.now());
-    }
+    else this.#glide(scroller, performance.now());
   }
 
   /** A smooth scroll of the browser's own ends as soon as the answer below begins to grow. */
@@ -191,7 +186,7 @@ export class Scroll {
     this.#size = new ResizeObserver(() => {
       const taken = height - scroller.clientHeight;
       height = scroller.clientHeight;
-      if (this.#held !== null) this.toEnd();
+      if (this.#isHeld) this.toEnd();
       // What takes room below, such as a longer draft, covers no end that was in view.
       else if (taken > 0 && fromEnd(scroller) - taken <= 1) this.#place(scroller, scroller.scrollTop + taken);
     });
