@@ -70,15 +70,20 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(sig)
 
     def _on_signal(self) -> None:
-        if self._draining is not None:
-            self.should_exit = self.force_exit = True
-            return
-        self._draining = asyncio.ensure_future(self._drain())
+        if self._draining is None:
+            self._draining = asyncio.ensure_future(self._drain())
+        else:
+            self._draining.cancel()
 
     async def _drain(self) -> None:
-        log.info("draining", live_runs=self._app.world.engine.live_runs)
         try:
-            await self._app.world.engine.drain()
+            if self.started:
+                engine = self._app.world.engine
+                log.info("draining", live_runs=engine.live_runs)
+                try:
+                    await engine.drain()
+                except asyncio.CancelledError:  # by a second signal
+                    await engine.close()
         finally:
             self.should_exit = True
 

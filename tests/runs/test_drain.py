@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from chatdock.app import create_app
+from chatdock.server import Server, listen
+from chatdock.settings import Settings
+from chatdock.world import World
 from tests.harness.client import Chat, message
 from tests.harness.server import API_KEY, ProcessServer, eventually
 from tests.runs.wire import creating, resuming
@@ -153,7 +161,26 @@ def test_a_second_signal_ends_the_server_at_once(start: Start) -> None:
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=5, verify=False).status_code == 503)
     assert server.terminate() < 3
-    reader.wait()
+    assert reader.wait().outcome == "failed"
+    assert "Traceback" not in server.output()
     server.start()
-    eventually(lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id), seconds=2)
+    assert "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id)
     assert _last(chat, turn.thread_id) == "hanging begins "
+
+
+def test_a_signal_while_the_server_starts_ends_it_once_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/chatdock.db", api_keys=(API_KEY,))
+    build = World.build
+
+    async def build_and_be_stopped(*given: Any) -> World:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0)  # the loop hears of it
+        return await build(*given)
+
+    monkeypatch.setattr(World, "build", build_and_be_stopped)
+    server = Server(create_app(settings, []), settings, "127.0.0.1", 0)
+    server.run([listen("127.0.0.1", 0, settings)])
+    gc.collect()  # a task whose failure nobody asked for tells it now
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
