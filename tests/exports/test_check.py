@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
@@ -203,8 +204,9 @@ def test_a_file_that_is_no_export_is_told_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["checked", "constructs/tools", "constructs/flow", "bugs/file_search"])
 def test_a_sidecar_is_started_with_everything_and_says_nothing_until_a_line_is_uncommented(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "my_tools", raising=False)
     path = placed(tmp_path, name)
     assert checked(path, "--write-sidecar").exit_code == 0
     sidecar = sidecar_path(path)

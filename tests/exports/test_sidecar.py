@@ -40,6 +40,16 @@ def test_everything_at_once(tmp_path: Path) -> None:
     assert (sidecar.refusal, sidecar.models, sidecar.approval.approve) == ("No.", {"gpt-5": "ours"}, "Yes")
 
 
+def test_functions_in_modules_of_one_name_in_two_folders_are_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        (folder / "my_tools_of_this_test.py").write_text("def web(query: str) -> str:\n    return query\n")
+    sidecar = '[tools]\nweb_search_preview = "my_tools_of_this_test:web"\n'
+    loaded(tmp_path / "one", sidecar)
+    with pytest.raises(WorkflowError, match=r"two/tools\.py needs .*/two/my_tools_of_this_test\.py, but .*/one/my_"):
+        loaded(tmp_path / "two", sidecar)
+
+
 def test_an_agent_may_be_named_by_its_name_where_that_is_its_alone(tmp_path: Path) -> None:
     assert loaded(tmp_path, "[agents.Painter]\nshow = true\n", "flow").agent_table("painter").show is True
 

@@ -125,6 +125,12 @@ CASES = {
         "a file's name ends in .py",
         target="no.where",
     ),
+    "name of a package": Case(
+        "agents.py cannot be loaded: {here}/agents.py:1: cannot import name 'Agent' from 'agents' ({here}/agents.py): "
+        "the file's own name hides the package 'agents'; give it another",
+        {"agents.py": "from agents import Agent\n"},
+        "agents.py",
+    ),
     "no object": Case("flows.py:other: flows has no 'other'", {"flows.py": ECHO}, "flows.py:other"),
     "object that is none": Case(
         "flows:table: dict is no kind of workflow that this version runs", {"flows.py": "table = {}\n"}, "flows:table"
@@ -167,14 +173,15 @@ def written(case: Case, folder: Path) -> tuple[str, str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of its own to load from; nothing stays loaded."""
-    before = set(sys.modules)
+    before = dict(sys.modules)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     importlib.invalidate_caches()
     yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+    for name, module in [*sys.modules.items()]:
+        if str(tmp_path) in str(getattr(module, "__file__", "")):
             del sys.modules[name]
+    sys.modules.update({name: module for name, module in before.items() if name not in sys.modules})
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -198,6 +205,33 @@ def test_an_installed_package_as_a_target_is_told_with_its_file_and_line_too(
         WorkflowError, match=rf"^installed\.flows cannot be loaded: {folder}/installed/other\.py:2: Zero"
     ):
         load("installed.flows")
+
+
+@pytest.mark.parametrize(
+    "importing", ["import beside_both", "import beside_one", "def late():\n    import beside_both"]
+)
+def test_two_modules_of_one_name_beside_two_targets_are_refused(folder: Path, importing: str) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / f"flows_{name}.py").write_text(f"{importing}\n{ECHO}")
+        (folder / name / "beside_both.py").write_text("")
+    (folder / "one" / "beside_one.py").write_text("import beside_both\n")
+    (folder / "two" / "beside_one.py").symlink_to(folder / "one" / "beside_one.py")
+    load("one/flows_one.py")
+    importlib.import_module("beside_both")
+    with pytest.raises(WorkflowError) as caught:
+        load("two/flows_two.py")
+    assert str(caught.value) == (
+        f"{folder}/two/flows_two.py needs {folder}/two/beside_both.py, but {folder}/one/beside_both.py is loaded under "
+        "that name: two modules of one server cannot both be called 'beside_both'; rename one"
+    )
+
+
+def test_targets_of_one_folder_share_what_stands_beside_them(folder: Path) -> None:
+    (folder / "beside_both.py").write_text("WORD = 'shared'\n")
+    for name in ("one", "two"):
+        (folder / f"{name}.py").write_text(f"from beside_both import WORD\n{ECHO}")
+    assert [load(f"{name}.py")[0].id for name in ("one", "two")] == ["wf_echo", "wf_echo"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ def explained(error: BaseException, location: str, loading: set[str]) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     frames = [*dropwhile(lambda frame: frame.filename in loading, frames)]
     home = Path(frames[0].filename).parent if frames else Path()  # an installed package can be a target too
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home) or not _foreign(frame.filename)]
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home) or not foreign(frame.filename)]
     places = [f"{frame.filename}:{frame.lineno}" for frame in own]
     if isinstance(error, SyntaxError) and error.filename:
         places.append(f"{error.filename}:{error.lineno}" if error.lineno else error.filename)
@@ -37,6 +37,8 @@ def _reason(error: BaseException, location: str) -> str:
             return error.msg
         case SystemExit():
             return f"it calls sys.exit({'' if error.code is None else repr(error.code)})"
+        case ImportError(name=str(hidden), path=str(found)) if Path(found) == Path(location).resolve():
+            return f"{error}: the file's own name hides the package {hidden!r}; give it another"
         case ModuleNotFoundError(name=str(missing)) if f"{location}.".startswith(f"{missing}."):
             return f"there is no module {missing!r}, neither in this folder nor installed; a file's name ends in .py"
         case ModuleNotFoundError(name=str(missing)) if "." not in missing:
@@ -45,7 +47,7 @@ def _reason(error: BaseException, location: str) -> str:
             return f"{type(error).__name__}: {error}"
 
 
-def _foreign(filename: str) -> bool:
+def foreign(filename: str) -> bool:
     """Whether a file is Python's, an installed package's, or ours."""
     ours = Path(__file__).parents[1]
     installed = (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatdock.workflows.agent_builder.mark import is_export
+from chatdock.workflows.beside import let_import
 from chatdock.workflows.explanation import explained
 from chatdock.workflows.registry import collecting, workflow
 from chatdock.workflows.workflow import Workflow, WorkflowError
@@ -61,6 +62,7 @@ def _import(location: str) -> ModuleType:
     if location.endswith(".py"):
         if not path.is_file():
             raise WorkflowError(f"{location}: no such file")
+        let_import(path.resolve())
     elif path.is_dir() and not (location.isidentifier() and (path / "__init__.py").is_file()):
         raise WorkflowError(f"{location} is a folder; name a file in it, or a package as pkg.module")
     elif path.is_file():
@@ -72,7 +74,6 @@ def _import(location: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

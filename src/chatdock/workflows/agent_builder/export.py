@@ -24,6 +24,7 @@ from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agent_builder.sidecar import CLIENT, AgentTable, Sidecar, read_sidecar, wrong_key
 from chatdock.workflows.agent_builder.source import Source, read_export
 from chatdock.workflows.agent_builder.strings import quietly
+from chatdock.workflows.beside import let_import
 from chatdock.workflows.explanation import explained
 from chatdock.workflows.workflow import WorkflowError
 
@@ -110,7 +111,8 @@ def load_export(path: Path) -> Export:
     _refuse_own_loops(path, tree)
     sidecar = read_sidecar(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    module, mended = _executed(source, f"{path.stem}@{digest[:8]}")
+    bound = {target.partition(":")[0].partition(".")[0] for target in sidecar.tools.values() if target != CLIENT}
+    module, mended = _executed(source, f"{path.stem}@{digest[:8]}", bound)
     values = vars(module)
     stubs = _stubs(tree)
     broken = _fails_without_results(values.get(_FAIL_OUTPUT))
@@ -138,7 +140,7 @@ def load_export(path: Path) -> Export:
     return export
 
 
-def _executed(source: Source, name: str) -> tuple[ModuleType, list[Repair]]:
+def _executed(source: Source, name: str, others: set[str]) -> tuple[ModuleType, list[Repair]]:
     path = source.path
     tree = source.tree()
     try:
@@ -149,8 +151,7 @@ def _executed(source: Source, name: str) -> tuple[ModuleType, list[Repair]]:
     module.__file__ = str(path)
     given: dict[str, Any] = {**_TYPES, KEYED: keyed, MODEL: KeyedModel, **rewrite.DOORS}
     vars(module).update(given)
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    let_import(path, tree, others)
     sys.modules[name] = module  # where pydantic looks names up
     try:
         with quietly():
