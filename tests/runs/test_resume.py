@@ -202,13 +202,18 @@ def test_a_reader_that_is_behind_when_its_run_is_compacted_is_at_the_end(
 
 
 def _eventually_gone(chat: Chat, turn: Turn) -> None:
+    rest = whole = turn.frames[1:]
+
     def gone() -> bool:
+        nonlocal rest
+        before = rest
         try:
             rest = chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=turn.frames[0].id)
         except ApiFailure as failure:
             return failure.status == 404
-        # Dropped while it is read, it breaks off before its last frame, which makes the client ask again.
-        assert rest == turn.frames[1 : 1 + len(rest)], "a part from further on would be a silent gap"
+        assert before == whole, "events broke off, and were not gone"
+        # Dropped while they are read, they break off before the last frame, which makes the client ask again.
+        assert rest == whole[: len(rest)], "a part from further on would be a silent gap"
         return False
 
     eventually(gone)

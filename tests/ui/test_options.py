@@ -379,8 +379,11 @@ def test_with_auto_scroll_what_grows_after_the_end_is_followed(chat: Opener) -> 
 
 
 @pytest.mark.row("O15", "Th")
-def test_without_auto_scroll_the_question_stays_at_the_top(chat: Opener) -> None:
-    page = chat()
+def test_once_auto_scroll_is_off_the_question_stays_at_the_top(chat: Opener) -> None:
+    page = chat("{ thread: { autoScroll: true } }")
+    page.ask("text 500 1ms")
+    page.until(lambda: page.from_end() < 2, "the end of the log")
+    page.set_options("{ thread: { autoScroll: false } }")
     page.ask("text 500 1ms")
     page.settled()
     assert page.from_end() > 200

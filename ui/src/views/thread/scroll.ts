@@ -19,7 +19,7 @@ export class Scroll {
   #isAway = false;
   /** Something was being written at the last drawing: what ends it is followed too. */
   #wasRunning = false;
-  /** Where the view stood when it was last looked at, and in how much. */
+  /** Where the view stood when it was last looked at, and how high its content was. */
   #top = 0;
   #height = 0;
   /** Held at the end while what is there still gets its size, until the reader moves. */
@@ -103,7 +103,7 @@ export class Scroll {
     this.#attach(null);
   }
 
-  /** An observer, or an event, tells only after the next drawing, which would have pulled the reader back. */
+  /** Sees whether somebody scrolled: an observer, or an event, tells only after the next drawing, which would pull back. */
   #look(scroller: HTMLElement): void {
     const { scrollTop, scrollHeight } = scroller;
     // Content that shrinks is no reader: it leaves the view at the end.
