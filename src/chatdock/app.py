@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.settings import Settings
+from chatdock.storage.times import Clock
 from chatdock.workflows.models import connected, prepare
 from chatdock.workflows.registry import Registry
 from chatdock.workflows.workflow import Workflow
@@ -33,11 +34,17 @@ from chatdock.world import World
 
 
 def create_app(
-    settings: Settings, workflows: Iterable[Workflow], *, demo: bool = False, model: ModelEndpoint | None = None
+    settings: Settings,
+    workflows: Iterable[Workflow],
+    *,
+    demo: bool = False,
+    model: ModelEndpoint | None = None,
+    clock: Clock | None = None,
 ) -> Edge:
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
     `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
+    `clock` is the machine's unless a test brings its own.
     `ExportError` when the environment asks for an export of traces that is not possible, `WorkflowError` when the
     endpoint cannot do what a workflow needs.
     """
@@ -53,7 +60,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             if model is not None:
                 await stack.enter_async_context(connected(model, workflows, settings))
-            world = app.state.world = await World.build(settings, registry, metrics)
+            world = app.state.world = await World.build(settings, registry, metrics, clock or Clock())
             stack.push_async_callback(world.close)
             edge.doors["/v1/chatkit/conversation"] = conversation.Conversation(world)
             edge.doors["/v1/chatkit/files"] = files.Files(world)

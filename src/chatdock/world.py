@@ -16,6 +16,7 @@ from chatdock.runs.log import RunLog
 from chatdock.settings import Settings
 from chatdock.storage.connect import open_database
 from chatdock.storage.database import Database
+from chatdock.storage.times import Clock
 from chatdock.tracing.tracer import Tracer
 from chatdock.workflows.registry import Registry
 
@@ -25,6 +26,7 @@ class World:
     """The doors reach it as `app.state.world`."""
 
     settings: Settings
+    clock: Clock
     registry: Registry
     metrics: Metrics
     limiter: RequestLimiter
@@ -38,24 +40,25 @@ class World:
     actions: Actions
 
     @classmethod
-    async def build(cls, settings: Settings, registry: Registry, metrics: Metrics) -> World:
+    async def build(cls, settings: Settings, registry: Registry, metrics: Metrics, clock: Clock) -> World:
         """Open the database and put everything on top of it; runs that an earlier process left are ended here."""
         database = await open_database(settings.database_url)
         run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
-        tracer = Tracer(database, settings)
-        engine = Engine(database, run_log, registry, settings, metrics, tracer)
+        tracer = Tracer(database, settings, clock)
+        engine = Engine(database, run_log, registry, settings, metrics, tracer, clock)
         world = cls(
             settings=settings,
+            clock=clock,
             registry=registry,
             metrics=metrics,
-            limiter=RequestLimiter(),
+            limiter=RequestLimiter(clock),
             database=database,
             tracer=tracer,
             engine=engine,
-            keys=KeyRing(database, settings.api_keys),
-            sessions=Sessions(database, registry, settings),
+            keys=KeyRing(database, settings.api_keys, clock),
+            sessions=Sessions(database, registry, settings, clock),
             threads=Threads(database, engine),
-            turns=Turns(database, engine, run_log, registry, settings, metrics),
+            turns=Turns(database, engine, run_log, registry, settings, metrics, clock),
             actions=Actions(database, registry, settings),
         )
         await engine.start()

@@ -21,6 +21,7 @@ from chatdock.app import create_app
 from chatdock.model.endpoint import ModelEndpoint
 from chatdock.server import Server, listen
 from chatdock.settings import Settings
+from chatdock.storage.times import Clock
 from chatdock.workflows.workflow import Workflow
 from chatdock.world import World
 from tests.harness.client import Backend
@@ -62,11 +63,12 @@ class ThreadServer:
         *,
         demo: bool = False,
         model: ModelEndpoint | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listen("127.0.0.1", 0, settings)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.app = create_app(settings, workflows, demo=demo, model=model)
+        self.app = create_app(settings, workflows, demo=demo, model=model, clock=clock)
         self._server = _Server(self.app, settings, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._run, name="test-server")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,11 +123,12 @@ def serving(
     *,
     demo: bool = False,
     model: ModelEndpoint | None = None,
+    clock: Clock | None = None,
     **settings: Any,
 ) -> Iterator[ThreadServer]:
     """A running server whose database lies in `tmp_path`; the same path again finds the same database."""
     values: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path}/chatdock.db", "api_keys": (API_KEY,), **settings}
-    server = ThreadServer(Settings(**values), workflows, demo=demo, model=model)
+    server = ThreadServer(Settings(**values), workflows, demo=demo, model=model, clock=clock)
     server.start()
     try:
         yield server

@@ -10,26 +10,18 @@ import pytest
 from chatdock.chat.limits import RequestLimiter
 from chatdock.errors import RateLimited
 from tests.harness.client import Chat, message
+from tests.harness.clock import StillClock
 from tests.harness.server import ThreadServer
 from tests.rest.envelope import assert_error
 
 
-class Clock:
-    """Time that the test sets."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def limiter(clock: Clock) -> RequestLimiter:
+def limiter(clock: StillClock) -> RequestLimiter:
     return RequestLimiter(clock)
 
 
@@ -41,47 +33,47 @@ def allowed(limiter: RequestLimiter, *, per_minute: int = 2, session: str = "s",
     return True
 
 
-def test_the_minute_moves_with_every_request(limiter: RequestLimiter, clock: Clock) -> None:
-    began = clock.now
+def test_the_minute_moves_with_every_request(limiter: RequestLimiter, clock: StillClock) -> None:
+    began = clock.seconds
     outcome = []
     for second in (0, 50, 59.9, 60, 61, 109.9, 110, 119.9, 120):
-        clock.now = began + second
+        clock.seconds = began + second
         outcome.append((second, allowed(limiter)))
     # At 60 the request of 0 has left the minute, at 110 that of 50, at 120 that of 60.
     assert [second for second, was in outcome if was] == [0, 50, 60, 110, 120]
 
 
-def test_no_minute_however_it_is_laid_holds_more_than_the_limit(limiter: RequestLimiter, clock: Clock) -> None:
+def test_no_minute_however_it_is_laid_holds_more_than_the_limit(limiter: RequestLimiter, clock: StillClock) -> None:
     taken = []
     for _ in range(400):
-        clock.now += 0.7
+        clock.move(0.7)
         if allowed(limiter, per_minute=5):
-            taken.append(clock.now)
+            taken.append(clock.seconds)
     assert all(later - earlier >= 60 for earlier, later in zip(taken, taken[5:], strict=False))
     assert len(taken) == 25, "280 seconds hold four full minutes and a fifth that has begun"
 
 
-def test_a_refused_request_costs_nothing(limiter: RequestLimiter, clock: Clock) -> None:
+def test_a_refused_request_costs_nothing(limiter: RequestLimiter, clock: StillClock) -> None:
     assert [allowed(limiter) for _ in range(50)] == [True, True] + [False] * 48
-    clock.now += 60
+    clock.move(60)
     assert allowed(limiter)
 
 
-def test_the_refusal_says_when_the_next_request_will_be_taken(limiter: RequestLimiter, clock: Clock) -> None:
+def test_the_refusal_says_when_the_next_request_will_be_taken(limiter: RequestLimiter, clock: StillClock) -> None:
     allowed(limiter)
-    clock.now += 20.5
+    clock.move(20.5)
     allowed(limiter)
     with pytest.raises(RateLimited) as refused:
         limiter.count("s", 2, reading=False)
     assert refused.value.headers["Retry-After"] == "40"
-    clock.now += 40
+    clock.move(40)
     assert allowed(limiter)
 
 
-def test_headers_count_down(limiter: RequestLimiter, clock: Clock) -> None:
+def test_headers_count_down(limiter: RequestLimiter, clock: StillClock) -> None:
     remaining = [limiter.count("s", 3, reading=False)["x-ratelimit-remaining-requests"] for _ in range(3)]
     assert remaining == ["2", "1", "0"]
-    clock.now += 60
+    clock.move(60)
     assert limiter.count("s", 3, reading=False) == {
         "x-ratelimit-limit-requests": "3",
         "x-ratelimit-remaining-requests": "2",

@@ -26,6 +26,7 @@ from chatdock.runs.log import LiveRun, RunLog
 from chatdock.runs.recorder import Recorder
 from chatdock.runs.work import Work, make_turn
 from chatdock.storage.database import Database
+from chatdock.storage.times import Clock
 from chatdock.workflows.showcase import COMMANDS, showcase
 from tests.harness.client import Json
 
@@ -137,6 +138,7 @@ async def stream(line: str) -> bytes:
         cast("RunLog", Log(live)),
         live,
         turn,
+        clock=Clock(),
         fence=1,
         output_limit=16_777_216,
         on_answer=lambda: None,

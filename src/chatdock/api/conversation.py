@@ -108,7 +108,7 @@ class Conversation:
             case ops.ItemsList(params=params):
                 return await world.threads.items(scope, params)
             case ops.ItemsFeedback(params=params):
-                await feedback.give(world.database, caller, params)
+                await feedback.give(world.database, caller, params, world.clock)
                 await world.actions.feedback(caller, params)
                 return b"{}"
             case ops.AttachmentsCreate() | ops.AttachmentsDelete():

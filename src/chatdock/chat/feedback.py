@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from chatdock.chat.threads import find, find_item
 from chatdock.storage import feedback
-from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from chatdock.chat.turns import Caller
     from chatdock.protocol.operations import FeedbackParams
     from chatdock.storage.database import Database, Tx
+    from chatdock.storage.times import Clock
 
 
-async def give(database: Database, caller: Caller, params: FeedbackParams) -> None:
+async def give(database: Database, caller: Caller, params: FeedbackParams, clock: Clock) -> None:
     """Record the user's verdict on items of a thread; a later one replaces it."""
     session = caller.session
 
@@ -29,7 +29,7 @@ async def give(database: Database, caller: Caller, params: FeedbackParams) -> No
                 project_id=session.project_id,
                 user_id=session.user_id,
                 kind=params.kind,
-                now=micros_now(),
+                now=clock.micros(),
             )
 
     await database.write(store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from chatdock.storage.database import Database
+    from chatdock.storage.times import Clock
 
 PREFIX = "cdk_"
 DEFAULT_PROJECT = "default"
@@ -73,8 +73,9 @@ async def create(database: Database, project_id: str, name: str) -> NewKey:
 class KeyRing:
     """Which project a key opens."""
 
-    def __init__(self, database: Database, configured: Iterable[str]) -> None:
+    def __init__(self, database: Database, configured: Iterable[str], clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._configured = {digest(key): DEFAULT_PROJECT for key in configured}
         self._seen: dict[bytes, tuple[float, str]] = {}
 
@@ -83,7 +84,7 @@ class KeyRing:
         hashed = digest(secret)
         if project := self._configured.get(hashed):
             return project
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if (seen := self._seen.get(hashed)) and now - seen[0] < CACHE_SECONDS:
             return seen[1]
         found = await self._database.read(lambda tx: keys.project_of(tx, hashed))

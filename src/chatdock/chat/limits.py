@@ -7,7 +7,6 @@ per session, which holds at most as many entries as the limit allows. Runs are c
 from __future__ import annotations
 
 import math
-import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,10 @@ from chatdock.errors import RateLimited
 from chatdock.storage import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from chatdock.chat.sessions import Session
     from chatdock.settings import Settings
     from chatdock.storage.database import Tx
+    from chatdock.storage.times import Clock
 
 WINDOW_SECONDS = 60.0
 READS_FACTOR = 10
@@ -55,14 +53,14 @@ async def refuse_when_full(tx: Tx, session: Session, settings: Settings) -> None
 class RequestLimiter:
     """Counts requests by session."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._windows: OrderedDict[tuple[str, bool], deque[float]] = OrderedDict()
 
     def count(self, session_id: str, per_minute: int, *, reading: bool) -> dict[str, str]:
         """Count one request; returns the `x-ratelimit-*` headers, or raises `RateLimited` and counts nothing."""
         limit = per_minute * READS_FACTOR if reading else per_minute
-        now = self._clock()
+        now = self._clock.monotonic()
         self._forget(now)
         key = session_id, reading
         window = self._windows.setdefault(key, deque())

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import os
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,11 @@ from chatdock.errors import InvalidRequest, NotFound, Unauthorized
 from chatdock.protocol import ids, rest
 from chatdock.storage import idempotency, sessions
 from chatdock.storage.threads import Scope
-from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
+    from chatdock.storage.times import Clock
     from chatdock.workflows.registry import Registry
 
 MAX_FILE_MEGABYTES = 512
@@ -75,10 +74,11 @@ class Session:
 class Sessions:
     """Creates, cancels and recognises sessions."""
 
-    def __init__(self, database: Database, registry: Registry, settings: Settings) -> None:
+    def __init__(self, database: Database, registry: Registry, settings: Settings, clock: Clock) -> None:
         self._database = database
         self._registry = registry
         self._settings = settings
+        self._clock = clock
         self._seen: OrderedDict[bytes, tuple[float, Session]] = OrderedDict()
 
     async def create(
@@ -117,35 +117,37 @@ class Sessions:
 
         row, salt = await self._database.write(create)
         secret = _secret(seed, salt, row["expires_at"])
-        return resource(row, secret if status(row) == "active" else "")
+        now = self._clock.micros()
+        return _resource(row, secret if _status(row, now) == "active" else "", now)
 
     async def cancel(self, project_id: str, session_id: str) -> rest.Session:
         """End a session; one that was cancelled or has expired is returned as it is."""
+        now = self._clock.micros()
 
         async def cancel(tx: Tx) -> Row | None:
-            await sessions.cancel(tx, project_id, session_id, micros_now())
+            await sessions.cancel(tx, project_id, session_id, now)
             return await sessions.by_id(tx, project_id, session_id)
 
         row = await self._database.write(cancel)
         if row is None:
             raise NotFound("Session", session_id, param="session_id")
         self._seen.pop(row["secret_hash"], None)
-        return resource(row, "")
+        return _resource(row, "", now)
 
     async def authenticate(self, secret: str) -> Session:
         """The session that a client secret opens; the same `Unauthorized` for every one that opens none."""
         hashed = digest(secret)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         seen = self._seen.get(hashed)
         if seen is None or now - seen[0] >= CACHE_SECONDS:
             row = await self._database.read(lambda tx: sessions.by_secret(tx, hashed))
-            if row is None or status(row) != "active":
+            if row is None or _status(row, self._clock.micros()) != "active":
                 self._seen.pop(hashed, None)
                 raise _unauthorized()
             seen = self._seen[hashed] = now, Session.from_row(row)
             if len(self._seen) > CACHED_SESSIONS:
                 self._seen.popitem(last=False)
-        if seen[1].expires_at <= micros_now():
+        if seen[1].expires_at <= self._clock.micros():
             raise _unauthorized()
         return seen[1]
 
@@ -172,7 +174,7 @@ class Sessions:
                 param="chatkit_configuration.file_upload.enabled",
                 code="file_upload_unavailable",
             )
-        now = micros_now()
+        now = self._clock.micros()
         variables = wanted.workflow.state_variables
         return {
             "id": ids.session_id(),
@@ -194,14 +196,14 @@ class Sessions:
         }
 
 
-def status(row: Row) -> str:
+def _status(row: Row, now: int) -> str:
     """`active`, `cancelled` or `expired`."""
     if row["cancelled_at"] is not None:
         return "cancelled"
-    return "expired" if row["expires_at"] <= micros_now() else "active"
+    return "expired" if row["expires_at"] <= now else "active"
 
 
-def resource(row: Row, client_secret: str) -> rest.Session:
+def _resource(row: Row, client_secret: str, now: int) -> rest.Session:
     """The REST resource of a session."""
     variables = row["state_variables"]
     return rest.Session.model_validate(
@@ -218,7 +220,7 @@ def resource(row: Row, client_secret: str) -> rest.Session:
             "user": row["user_id"],
             "rate_limits": {"max_requests_per_1_minute": row["requests_per_minute"]},
             "max_requests_per_1_minute": row["requests_per_minute"],
-            "status": status(row),
+            "status": _status(row, now),
             "chatkit_configuration": {
                 "automatic_thread_titling": {"enabled": bool(row["titling"])},
                 "file_upload": {

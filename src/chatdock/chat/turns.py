@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
@@ -26,15 +25,18 @@ from chatdock.runs.changes import item_change
 from chatdock.runs.work import Kind, Work, make_turn
 from chatdock.storage import idempotency, items, runs, threads
 from chatdock.storage.threads import thread_from_row
-from chatdock.storage.times import micros_now, to_micros
+from chatdock.storage.times import to_micros
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from chatdock.chat.sessions import Session
     from chatdock.metrics import Metrics
     from chatdock.runs.engine import Engine
     from chatdock.runs.log import Follower, RunLog
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
+    from chatdock.storage.times import Clock
     from chatdock.workflows.registry import Registry
 
 log = structlog.get_logger("chatdock.chat")
@@ -106,6 +108,7 @@ class Turns:
         registry: Registry,
         settings: Settings,
         metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -113,6 +116,7 @@ class Turns:
         self._registry = registry
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
 
     async def start(self, caller: Caller, operation: ops.RunOperation) -> Stream:
         """Accept an operation and follow the run that answers it.
@@ -242,7 +246,7 @@ class Turns:
         accepted = await self._accept(tx, session, operation)
         if allow_cancel is not None:
             accepted.payloads.append(frames.dump(_stream_options(allow_cancel)))
-        thread_id, now = accepted.thread.id, micros_now()
+        thread_id, now = accepted.thread.id, self._clock.micros()
         queued, interrupted = False, list[str]()
         if not isinstance(operation, ops.ThreadsCreate):
             queued, interrupted = await self._make_way(tx, thread_id, operation)
@@ -291,10 +295,10 @@ class Turns:
     async def _accept(self, tx: Tx, session: Session, operation: ops.RunOperation) -> Accepted:
         match operation:
             case ops.ThreadsCreate():
-                return await _create(tx, session, operation.params.input)
+                return await _create(tx, session, operation.params.input, self._clock.now())
             case ops.ThreadsAddUserMessage():
                 accepted = await _open_thread(tx, session, operation.params.thread_id, "message")
-                return await _add_message(tx, accepted, operation.params.input)
+                return await _add_message(tx, accepted, operation.params.input, self._clock.now())
             case ops.ThreadsAddClientToolOutput():
                 accepted = await _open_thread(tx, session, operation.params.thread_id, "tool_output")
                 return await _complete_tool_call(tx, accepted, operation.params.result)
@@ -394,8 +398,7 @@ async def _open_thread(tx: Tx, session: Session, thread_id: str, kind: Kind) -> 
     )
 
 
-async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Accepted:
-    now = datetime.now(UTC)
+async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput, now: datetime) -> Accepted:
     thread = types.ThreadMetadata(id=ids.thread_id(), created_at=now)
     await threads.add(
         tx,
@@ -413,11 +416,11 @@ async def _create(tx: Tx, session: Session, wanted: ops.UserMessageInput) -> Acc
         next_position=2,
     )
     accepted = Accepted(thread, "message", None, [frames.thread_event("thread.created", thread)])
-    return await _add_message(tx, accepted, wanted, position=1)
+    return await _add_message(tx, accepted, wanted, now, position=1)
 
 
 async def _add_message(
-    tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput, *, position: int | None = None
+    tx: Tx, accepted: Accepted, wanted: ops.UserMessageInput, now: datetime, *, position: int | None = None
 ) -> Accepted:
     if wanted.attachments:
         raise InvalidRequest(UPLOADS_DISABLED, param="params.input.attachments", code="file_upload_disabled")
@@ -426,7 +429,7 @@ async def _add_message(
     item = types.UserMessageItem(
         id=ids.item_id(),
         thread_id=accepted.thread.id,
-        created_at=datetime.now(UTC),
+        created_at=now,
         content=list(wanted.content),
         quoted_text=wanted.quoted_text or None,
         inference_options=wanted.inference_options,

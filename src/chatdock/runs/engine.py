@@ -23,7 +23,6 @@ from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
 from chatdock.runs.work import Work, load_turn
 from chatdock.storage import idempotency, items, runs, threads, traces
-from chatdock.storage.times import micros_now
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from chatdock.runs.log import LiveRun, RunLog
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
+    from chatdock.storage.times import Clock
     from chatdock.tracing.tracer import Tracer
     from chatdock.workflows.registry import Registry
     from chatdock.workflows.turn import Turn
@@ -56,6 +56,7 @@ class Engine:
         settings: Settings,
         metrics: Metrics,
         tracer: Tracer,
+        clock: Clock,
     ) -> None:
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self.draining = False
@@ -65,6 +66,7 @@ class Engine:
         self._settings = settings
         self._metrics = metrics
         self._tracer = tracer
+        self._clock = clock
         self._executions: dict[str, Execution] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._let_go: set[str] = set()
@@ -149,6 +151,7 @@ class Engine:
             self._log,
             live,
             turn,
+            clock=self._clock,
             fence=fence,
             output_limit=self._settings.run_output_limit,
             on_answer=execution.answered,
@@ -274,7 +277,7 @@ class Engine:
                 first=first,
                 last=first + len(payloads),
                 data=data + frames.terminal(outcome),
-                now=micros_now(),
+                now=self._clock.micros(),
                 error="its server died",
             )
             for change in changes if ended else ():
@@ -314,7 +317,7 @@ class Engine:
                 await self._clean_up()
 
     async def _clean_up(self) -> None:
-        now = micros_now()
+        now = self._clock.micros()
         before = now - int(self._settings.run_retention * 1_000_000)
         records = now - RECORDS_KEPT_SECONDS * 1_000_000
         since = self._compacted

@@ -20,7 +20,6 @@ from chatdock.protocol.frames import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.storage import items, runs, threads
-from chatdock.storage.times import micros_now
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.workflow import WorkflowError
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from chatdock.runs.log import LiveRun, RunLog
     from chatdock.storage.database import Database, Op, Tx
+    from chatdock.storage.times import Clock
     from chatdock.workflows.turn import Turn
 
 MAX_PENDING = 512
@@ -56,6 +56,7 @@ class Recorder:
         live: LiveRun,
         turn: Turn,
         *,
+        clock: Clock,
         fence: int,
         output_limit: int,
         on_answer: Callable[[], None],
@@ -67,6 +68,7 @@ class Recorder:
         self._log = log
         self._live = live
         self._turn = turn
+        self._clock = clock
         self._thread_id = turn.thread.id  # not read again: a workflow could have written another one there
         self._fence = fence
         self._on_answer: Callable[[], None] | None = on_answer
@@ -289,7 +291,7 @@ class Recorder:
                 first=first,
                 last=last,
                 data=data,
-                now=micros_now(),
+                now=self._clock.micros(),
                 error=error,
             )
             for change in changes if ended else ():

@@ -15,7 +15,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict, Unpack
 
-from chatdock.storage.times import micros_now
+from chatdock.storage.times import Clock
 from chatdock.storage.traces import trace_id
 from chatdock.tracing import attributes as words
 
@@ -76,7 +76,7 @@ class Span:
     def end(self, *, at: int | None = None) -> None:
         """It is over, now or at a time; the first end counts."""
         if self.ended_at is None:
-            self.ended_at = max(at or micros_now(), self.started_at + 1)
+            self.ended_at = max(at or self.trace.sink.clock.micros(), self.started_at + 1)
             self.trace.sink.ended(self)
             if self.kind == "model":
                 self.trace.sink.changed(self.trace)
@@ -123,6 +123,8 @@ class Whose(TypedDict):
 class Sink(Protocol):
     """Who is told of traces and spans, in whatever thread."""
 
+    clock: Clock
+
     def changed(self, record: Trace | Span) -> None:
         """It is new, or other than before."""
         ...
@@ -141,7 +143,7 @@ class Trace:
         self.content = content
         """Whether texts that users, models and tools wrote are kept."""
         self.sink = sink
-        self.started_at = micros_now()
+        self.started_at = sink.clock.micros()
         self.first_text_at: int | None = None
         self.ended_at: int | None = None
         self.outcome: str | None = None
@@ -184,7 +186,7 @@ class Trace:
             parent=max(above, key=lambda span: span.order, default=None),
             kind=kind,
             name=words.clip(name, words.MAX_NAME),
-            started_at=at or micros_now(),
+            started_at=at or self.sink.clock.micros(),
             order=next(self._order),
         )
         self.spans.append(span)
@@ -194,7 +196,7 @@ class Trace:
     def said_text(self) -> None:
         """The turn says something; its first text counts."""
         if self.first_text_at is None:
-            self.first_text_at = micros_now()
+            self.first_text_at = self.sink.clock.micros()
             self.sink.changed(self)
 
     def failed(self, error: BaseException) -> None:
@@ -204,7 +206,7 @@ class Trace:
     def end(self, outcome: str, stopped: str | None = None) -> None:
         """The turn has ended; `stopped` is why, when its workflow did not end by itself."""
         self.outcome, self.error = outcome, self.error or stopped
-        self.ended_at = max(micros_now(), self.started_at + 1)
+        self.ended_at = max(self.sink.clock.micros(), self.started_at + 1)
         self.sink.ended(self)
 
     def worded(self, error: BaseException) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Tx
+    from chatdock.storage.times import Clock
 
 log = structlog.get_logger("chatdock.tracing")
 
@@ -33,7 +34,8 @@ MAX_WAITING = 20_000
 class Tracer:
     """Traces the turns of one world. Nothing that goes wrong here reaches a run: it is logged, once."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        self.clock = clock
         self._database = database
         self._stores = settings.trace_retention > 0
         self._content = settings.trace_content
