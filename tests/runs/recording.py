@@ -19,7 +19,7 @@ def lines() -> list[Emitted]:
     """Text, a reasoning workflow, a widget that changes, an item that goes again, annotations, progress."""
     thought = _workflow("cti_thought")
     draft = types.AssistantMessageItem(**_of("cti_cited"), content=[])
-    cited = types.AssistantMessageContent(text="So it is.", annotations=[_annotation()])
+    cited = types.AssistantMessageContent(text="So it is.", annotations=[_annotation("second"), _annotation("first")])
     return [
         types.ProgressUpdateEvent(icon="search", text="Looking"),
         types.ThreadItemAddedEvent(item=thought),
@@ -46,7 +46,13 @@ def lines() -> list[Emitted]:
             "cti_cited",
             types.AssistantMessageContentPartAnnotationAdded,
             annotation_index=0,
-            annotation=_annotation(),
+            annotation=_annotation("first"),
+        ),
+        _part(
+            "cti_cited",
+            types.AssistantMessageContentPartAnnotationAdded,
+            annotation_index=0,
+            annotation=_annotation("second"),
         ),
         _part("cti_cited", types.AssistantMessageContentPartDone, content=cited),
         types.ThreadItemDoneEvent(item=draft.model_copy(update={"content": [cited]})),
@@ -90,8 +96,8 @@ def _part(item_id: str, kind: Any, **members: Any) -> types.ThreadItemUpdatedEve
     return _updated(item_id, kind(content_index=0, **members))
 
 
-def _annotation() -> types.Annotation:
-    return types.Annotation(source=types.URLSource(title="Here", url="https://example.com/here"), index=9)
+def _annotation(title: str) -> types.Annotation:
+    return types.Annotation(source=types.URLSource(title=title, url="https://example.com/here"), index=9)
 
 
 def _workflow(item_id: str, *tasks: types.Task) -> types.WorkflowItem:

@@ -25,7 +25,7 @@ class Stage:
         self.begun: list[str] = []
         self.histories: dict[str, list[str]] = {}
         self.newest: dict[str, list[str]] = {}
-        self.workflow = workflow("wf_test")(self._play)
+        self.workflow = workflow("wf_test")(self.play)
 
     def say(self, text: str, *lines: Emitted | Exception) -> None:
         """Let the turn that answers `text` yield these; an exception is raised."""
@@ -43,7 +43,8 @@ class Stage:
         """Whether the `finally` of the turn's generator ran."""
         return self._closed[text].is_set()
 
-    async def _play(self, turn: Turn) -> AsyncIterator[Emitted]:
+    async def play(self, turn: Turn) -> AsyncIterator[Emitted]:
+        """Answer a turn as its script says."""
         self.begun.append(turn.text)
         self._closed[turn.text].clear()
         self.histories[turn.text] = [text_of(item) for item in await turn.history()]

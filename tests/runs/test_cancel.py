@@ -73,6 +73,25 @@ def test_a_disconnect_cancels_only_the_run_that_was_streamed(tmp_path: Path, sta
         assert second.turn.text == "an answer"
 
 
+def test_where_a_disconnect_cancels_those_who_joined_may_leave(tmp_path: Path, stage: Stage, text: str) -> None:
+    with serving(tmp_path, [stage.workflow], on_disconnect="cancel") as server:
+        chat = server.backend.chat()
+        first = begun(chat, stage, text)
+        thread_id = first.turn.thread_id
+        joined = [resuming(chat, thread_id), resuming(chat, thread_id, first.frames[0].id)]
+        for reader in joined:
+            reader.wait_for(lambda turn: turn.of("stream_options"))
+            reader.drop()
+        # Each line is committed after a cancel that their leaving would have caused.
+        eventually(lambda: len(server.world.turns._log._followers) == 1, what="the end of the other readers")
+        for number in range(5):
+            stage.say(text, f"{number} ")
+            first.wait_for(lambda turn, number=number: turn.text.endswith(f"{number} "))  # type: ignore[misc]
+        stage.end(text, "and the rest")
+        assert first.wait().outcome == "completed"
+        assert first.turn.text == "partial 0 1 2 3 4 and the rest"
+
+
 def test_cancelling_keeps_what_was_said_and_is_seen_by_everybody(chat: Chat, stage: Stage, text: str) -> None:
     reader = begun(chat, stage, text)
     thread_id = reader.turn.thread_id

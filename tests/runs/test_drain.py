@@ -132,11 +132,22 @@ def _new_work_is_refused(client: httpx.Client, chat: Chat, thread_id: str) -> No
             json={"type": operation, "params": params},
             headers={"authorization": f"Bearer {chat.secret}"},
         )
-        assert response.status_code == 503
-        assert int(response.headers["retry-after"]) >= 1
-        assert response.json()["error"]["code"] == "server_stopping"
+        _is_refused(response)
+    _is_refused(
+        client.post(
+            "/v1/chatkit/sessions",
+            json={"user": "new", "workflow": {"id": "wf_test"}},
+            headers={"authorization": f"Bearer {API_KEY}"},
+        )
+    )
     listed = client.get("/v1/chatkit/threads", headers={"authorization": f"Bearer {API_KEY}"})
     assert len(listed.json()["data"]) == 2, "a refused request left a thread behind"
+
+
+def _is_refused(response: httpx.Response) -> None:
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+    assert response.json()["error"]["code"] == "server_stopping"
 
 
 def test_a_workflow_that_ignores_its_end_does_not_hold_the_server(start: Start) -> None:

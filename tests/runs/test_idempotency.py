@@ -67,6 +67,19 @@ def test_the_same_key_with_another_body_is_refused(chat: Chat, stage: Stage, tex
     assert len(chat.items(turn.thread_id)) == 2
 
 
+def test_a_key_has_1_to_255_characters(chat: Chat, stage: Stage, text: str) -> None:
+    for number, key in enumerate(["k", "k" * 255]):
+        stage.end(f"{text} {number}", "an answer")
+        assert chat.create(f"{text} {number}", headers=keyed(key)).outcome == "completed"
+    for key in ("", "k" * 256):
+        with pytest.raises(ApiFailure) as failure:
+            chat.create(text, headers=keyed(key))
+        assert (failure.value.status, failure.value.error["param"]) == (400, "Idempotency-Key")
+        assert "255" in failure.value.error["message"]
+    assert stage.times_begun(text) == 0
+    assert len(chat.call("threads.list")["data"]) == 2
+
+
 def test_a_key_belongs_to_its_user(server: ThreadServer, chat: Chat, stage: Stage, text: str) -> None:
     stage.end(text, "an answer")
     stage.end(text, "another answer")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatdock import workflow
 from tests.harness.client import ApiFailure, Chat, message
 from tests.harness.server import ThreadServer, eventually, serving
 from tests.runs.stage import Stage
@@ -59,6 +60,28 @@ def test_a_second_message_is_refused_before_anything_is_stored(chat: Chat, stage
     assert first.wait().text == "partial and all"
     stage.end(f"{text} later", "now it may")
     assert chat.send(thread_id, f"{text} later").outcome == "completed"
+
+
+@pytest.mark.parametrize("strategy", ["reject", "interrupt", "enqueue"])
+def test_only_messages_wait_or_interrupt(tmp_path: Path, stage: Stage, text: str, strategy: str) -> None:
+    answering = workflow("wf_test")(stage.play)
+    answering.action(stage.play)
+    with serving(tmp_path, [answering], multitask_strategy=strategy) as server:
+        chat = server.backend.chat()
+        first = begun(chat, stage, text)
+        thread_id = first.turn.thread_id
+        (sent, *_) = chat.items(thread_id)
+        for operation, members in [
+            ("threads.custom_action", {"action": {"type": "press"}}),
+            ("threads.retry_after_item", {"item_id": sent["id"]}),
+        ]:
+            with pytest.raises(ApiFailure) as failure:
+                chat.stream(operation, thread_id=thread_id, **members)
+            assert (failure.value.status, failure.value.error["code"]) == (409, "thread_busy")
+        stage.end(text, "and all")
+        assert first.wait().outcome == "completed"
+        assert first.turn.text == "partial and all"
+        assert told(chat, thread_id) == [text, "partial and all"]
 
 
 def test_of_two_messages_that_race_one_is_answered(chat: Chat, stage: Stage, text: str) -> None:
