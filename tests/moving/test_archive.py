@@ -24,7 +24,8 @@ from chatdock.errors import Conflict
 from chatdock.moving import archive, file_import
 from chatdock.moving.export import export_threads
 from chatdock.moving.file_import import Tally, import_file
-from chatdock.protocol.frames import HIDDEN_TYPES, dump, dump_item
+from chatdock.protocol.frames import dump, dump_item
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.storage import attachments as attachment_records
 from chatdock.storage import feedback, imports, items, threads
 from chatdock.storage.database import Database, Tx

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from chatdock.conformance.samples import ITEMS, Make
 from chatdock.protocol import rest
 from chatdock.protocol.frames import dump_item
+from chatdock.protocol.kinds import REST_TYPES
 from chatdock.protocol.wire import UNFETCHED, NoWireForm, item_from_rest
 from tests.rest.public_schema import assert_valid
 
 Json = dict[str, Any]
-WITH_A_REST_FORM = [make for kind in rest.REST_TYPES for make in ITEMS[kind]]
+WITH_A_REST_FORM = [make for kind in REST_TYPES for make in ITEMS[kind]]
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(

@@ -14,6 +14,7 @@ from chatdock.chat.threads import find
 from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of, work_of
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames, ids
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn
 from chatdock.storage.threads import thread_from_row
@@ -78,7 +79,7 @@ class Actions:
 
         if changes:
             await self._database.write(store)
-        if item is None or item.type in frames.HIDDEN_TYPES:
+        if item is None or item.type in HIDDEN_TYPES:
             return b"{}"
         return b'{"updated_item":%b}' % frames.dump(item)
 

@@ -8,6 +8,7 @@ import orjson
 
 from chatdock.errors import InvalidRequest, NotFound, clip
 from chatdock.protocol import frames, rest
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.protocol.operations import PAGE_DEFAULT
 from chatdock.storage import items, runs, threads
 from chatdock.storage.threads import thread_from_row
@@ -148,7 +149,7 @@ async def find(tx: Tx, scope: Scope, thread_id: str, *, param: str = "params.thr
 async def find_item(tx: Tx, thread_id: str, item_id: str, *, param: str = "params.item_id") -> Row:
     """An item of a thread that its user may see, or `NotFound`."""
     item = await items.by_id(tx, thread_id, item_id)
-    if item is None or item["type"] in frames.HIDDEN_TYPES:
+    if item is None or item["type"] in HIDDEN_TYPES:
         raise NotFound("Item", item_id, param=param)
     return item
 
@@ -163,7 +164,7 @@ async def _item_cursor(tx: Tx, thread_id: str, cursor: str | None, param: str) -
     if cursor is None:
         return None
     row = await items.by_id(tx, thread_id, cursor)
-    return _known(None if row is None or row["type"] in frames.HIDDEN_TYPES else row, cursor, param)
+    return _known(None if row is None or row["type"] in HIDDEN_TYPES else row, cursor, param)
 
 
 def _known(row: Row | None, cursor: str, param: str) -> Row:

@@ -20,6 +20,7 @@ from chatdock.errors import ApiError, Conflict, InvalidRequest, NotFound
 from chatdock.protocol import frames, ids
 from chatdock.protocol import operations as ops
 from chatdock.protocol.frames import ITEM
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change
 from chatdock.runs.work import Kind, Work, make_turn
@@ -505,7 +506,7 @@ async def _retry(tx: Tx, accepted: Accepted, item_id: str) -> Accepted:
     if not isinstance(item, types.UserMessageItem):
         raise InvalidRequest(f"params.item_id must name a user message, not a {item.type}.", param="params.item_id")
     for later in await items.after(tx, thread_id, row["position"]):
-        if later["type"] not in frames.HIDDEN_TYPES:
+        if later["type"] not in HIDDEN_TYPES:
             accepted.payloads.append(frames.removed(later["id"]))
     await items.remove_after(tx, thread_id, row["position"])
     accepted.item = item

@@ -15,6 +15,8 @@ from chatkit import types
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
+from chatdock.protocol.kinds import HIDDEN_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,30 +24,28 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE = b": keep-alive\n\n"
 
-HIDDEN_TYPES = frozenset({"hidden_context_item", "sdk_hidden_context"})
-"""Item types that are kept in a thread for the model and never reach a client."""
-
 ITEM: TypeAdapter[types.ThreadItem] = TypeAdapter(types.ThreadItem)
 """Reads a stored item."""
 
 _DUMP_CONTEXT = {"exclude_metadata": True}
 
 
-def dump(model: BaseModel) -> bytes:
+def dump(model: BaseModel, *, nulls: bool = False) -> bytes:
     """A chatkit model as the wire's JSON: no nulls, no attachment metadata. `ValueError` if it is not what it says."""
     try:
-        dumped = model.model_dump_json(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
+        dumped = model.model_dump_json(by_alias=True, exclude_none=not nulls, context=_DUMP_CONTEXT, warnings="error")
     except PydanticSerializationError as error:
         if "surrogates" not in str(error):
             raise
-        tree = model.model_dump(by_alias=True, exclude_none=True, context=_DUMP_CONTEXT, warnings="error")
+        tree = model.model_dump(by_alias=True, exclude_none=not nulls, context=_DUMP_CONTEXT, warnings="error")
         return orjson.dumps(clean_tree(tree))
     return dumped.encode()
 
 
 def dump_item(item: types.ThreadItem) -> bytes:
     """An item as the wire's JSON, looked at once more: what is stored must be readable for good."""
-    data = dump(item)
+    # The content of hidden context may be None, and has to be there then; no client reads it.
+    data = dump(item, nulls=item.type in HIDDEN_TYPES)
     ITEM.validate_json(data)
     return data
 

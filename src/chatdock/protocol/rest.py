@@ -395,12 +395,8 @@ class Error(BaseModel):
     error: ErrorBody
 
 
-REST_TYPES = ("user_message", "assistant_message", "widget", "client_tool_call", "task", "workflow")
-"""Wire item types that have a REST shape; the others are left out of REST pages."""
-
-
 def item_from_wire(wire: dict[str, Any]) -> Item:
-    """The REST item of a stored wire item whose type is one of `REST_TYPES`."""
+    """The REST item of a stored wire item of a kind that REST shows."""
     common = {
         "id": wire["id"],
         "thread_id": wire["thread_id"],

@@ -43,7 +43,7 @@ def item_from_rest(rest: dict[str, Any]) -> WireItem:
     Chatdock does not know in an item is left out, and counted.
     """
     kind = rest.get("type")
-    form = _FORMS.get(kind) if isinstance(kind, str) else None
+    form = FORMS.get(kind) if isinstance(kind, str) else None
     if form is None:
         raise NoWireForm(f"items of type {clip(str(kind))!r}")
     convert, members = form
@@ -180,7 +180,7 @@ def _members(*own: str) -> frozenset[str]:
     return frozenset({"id", "object", "created_at", "thread_id", "type", *own})
 
 
-_FORMS: dict[str, tuple[Callable[[dict[str, Any], Counter[str]], dict[str, Any]], frozenset[str]]] = {
+FORMS: dict[str, tuple[Callable[[dict[str, Any], Counter[str]], dict[str, Any]], frozenset[str]]] = {
     "chatkit.user_message": (_user_message, _members("content", "attachments", "inference_options")),
     "chatkit.assistant_message": (_assistant_message, _members("content")),
     "chatkit.widget": (_widget, _members("widget")),

@@ -10,13 +10,13 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 from chatkit import types
 
 from chatdock.protocol import frames, ids
-from chatdock.protocol.frames import HIDDEN_TYPES
+from chatdock.protocol.kinds import EVENTS, HIDDEN_TYPES, ITEMS
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
 from chatdock.storage import items, runs, threads
@@ -39,7 +39,11 @@ MAX_PENDING_BYTES = 262_144
 FAKE_ID = "__fake_id__"
 """What the Agents SDK calls every item of a chat-completions model."""
 
-_PASSED_ON = (types.StreamOptionsEvent, types.ProgressUpdateEvent, types.ClientEffectEvent, types.NoticeEvent)
+_PASSED_ON = tuple(
+    event
+    for event in get_args(get_args(types.ThreadStreamEvent)[0])
+    if (kind := EVENTS.get(event.model_fields["type"].default)) is not None and kind.passed_on
+)
 
 
 class Fenced(Exception):
@@ -62,8 +66,6 @@ class Recorder:
         on_answer: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
-        self.awaits_user = False
-        """A client tool call or structured input of this run is unanswered."""
         self._database = database
         self._log = log
         self._live = live
@@ -85,6 +87,7 @@ class Recorder:
         self._annotations: list[types.Annotation] = []
         self._open: set[str] = set()
         self._hidden = set(turn.hidden_ids)
+        self._unanswered: set[str] = set()
         self._fake: tuple[str, str] | None = None
         self._made_title: str | None = None
         self._thread = turn.thread.model_dump_json()
@@ -96,6 +99,11 @@ class Recorder:
         self._broken: BaseException | None = None
         self._held = False
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def awaits_user(self) -> bool:
+        """Whether an item of this run waits for an answer."""
+        return bool(self._unanswered)
 
     # What workflows yield
 
@@ -423,13 +431,16 @@ class Recorder:
         else:
             self._emit(frames.item_event(kind, data))
             self._answer()
-            if isinstance(item, types.ClientToolCallItem | types.StructuredInputItem):
-                self.awaits_user = item.status == "pending"
+            if ITEMS[item.type].needs_answer and getattr(item, "status", None) == "pending":
+                self._unanswered.add(item.id)
+            else:
+                self._unanswered.discard(item.id)
         self._changes.append(item_change(item.thread_id, item.id, item.type, data))
         self._schedule()
 
     def _removed(self, item_id: str) -> None:
         self._open.discard(item_id)
+        self._unanswered.discard(item_id)
         self._changes.append(partial(items.remove, thread_id=self._thread_id, item_id=item_id))
         if item_id not in self._hidden:
             self._emit(frames.removed(item_id))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
-from chatdock.protocol.frames import HIDDEN_TYPES
-from chatdock.protocol.rest import REST_TYPES
+from chatdock.protocol.kinds import HIDDEN_TYPES, REST_TYPES
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import item, thread, words
 

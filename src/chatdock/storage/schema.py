@@ -24,9 +24,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
+from chatdock.protocol.kinds import HIDDEN_TYPES
+
 metadata = MetaData()
 
-HIDDEN = "type IN ('hidden_context_item', 'sdk_hidden_context')"
+HIDDEN = f"type IN ({', '.join(repr(kind) for kind in sorted(HIDDEN_TYPES))})"
 
 api_key = Table(
     "api_key",

@@ -332,9 +332,6 @@ def _thread_of(row: Row) -> ThreadMetadata:
 def _item_json(thread_id: str, item: ThreadItem) -> str:
     """An item as Chatdock's own API reads it: in UTC, without the metadata of attachments, which clients never see."""
     item = item.model_copy(update={"thread_id": thread_id, "created_at": item.created_at.astimezone(UTC)})
-    if item.type == "hidden_context_item":
-        # Its content may be None and has to be there. No client reads this.
-        return item.model_dump_json(warnings="error")
     return frames.dump_item(item).decode()
 
 

@@ -19,6 +19,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import Command
 from openai import OpenAIError
 
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from chatdock.workflows.workflow import Emitted, Title
 
 FAILURES = (ModelError, OpenAIError, NodeTimeoutError, TimeoutError)
-HIDDEN_TYPES = {"hidden_context_item", "sdk_hidden_context"}
 PASSED_ON = (str, Annotation, ToolStarted, ToolEnded, *get_args(get_args(ThreadStreamEvent)[0]))
 
 

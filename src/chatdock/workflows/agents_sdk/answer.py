@@ -22,6 +22,7 @@ from chatkit.types import (
     WorkflowItem,
 )
 
+from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.workflows.agents_sdk.activity import Activity
 from chatdock.workflows.agents_sdk.message import Message
 from chatdock.workflows.agents_sdk.tasks import HOSTED, hosted_task, local_task
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Emitted
 
-BESIDE = {"client_tool_call", "hidden_context_item", "sdk_hidden_context"}
+BESIDE = HIDDEN_TYPES | {"client_tool_call"}
 """Items that do not stand between two steps of the same activity."""
 
 
