@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -145,7 +144,7 @@ def test_the_same_user_in_two_projects_is_two_users(backends: dict[str, Backend]
 
 
 @pytest.mark.slow
-def test_a_revoked_key_is_refused_within_about_a_second(
+def test_a_revoked_key_is_refused_by_a_server_that_knew_it(
     created: dict[str, subprocess.CompletedProcess[str]], backends: dict[str, Backend], keys: Command
 ) -> None:
     backend = backends["red"]
@@ -153,10 +152,8 @@ def test_a_revoked_key_is_refused_within_about_a_second(
     [key_id] = re.findall(KEY_ID, created["red"].stderr)
     assert backend.http.get(THREADS).status_code == 200
     done = keys("revoke", key_id)
-    revoked = time.monotonic()
     assert done.returncode == 0, done.stderr
-    eventually(lambda: backend.http.get(THREADS).status_code != 200, seconds=5, what="the refusal")
-    assert time.monotonic() - revoked < 2
+    eventually(lambda: backend.http.get(THREADS).status_code != 200, what="the refusal")
     error = assert_error(backend.http.get(THREADS), 401, code="invalid_api_key")
     assert secret_of(backend)[6:-4] not in error["message"]
     assert chat.post("threads.list").status_code == 200, "sessions that the key made live on to their end"

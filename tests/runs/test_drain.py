@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from chatdock.server import Server, listen
 from chatdock.settings import Settings
 from chatdock.world import World
 from tests.harness.client import Chat, message
-from tests.harness.server import API_KEY, ProcessServer, eventually
+from tests.harness.server import API_KEY, DEADLINE, ProcessServer, eventually
 from tests.runs.wire import creating, resuming
 
 WORKFLOWS = """
@@ -46,6 +45,9 @@ async def answer(turn):
 pytestmark = pytest.mark.slow
 
 Start = Callable[..., ProcessServer]
+
+FOREVER = "3600"
+"""Seconds that no test waits for: what ends before has not been waited for."""
 
 
 @pytest.fixture
@@ -77,9 +79,9 @@ def _last(chat: Chat, thread_id: str) -> str:
 
 
 def test_an_idle_server_goes_at_once(start: Start) -> None:
-    server = start()
+    server = start(drain_timeout=FOREVER)
     assert server.backend.chat().create("nothing").outcome == "completed"
-    assert server.terminate() < 3
+    server.terminate()
     assert server.process is not None
     assert server.process.returncode == 0
 
@@ -93,18 +95,16 @@ def test_a_server_with_live_runs_drains(start: Start) -> None:
     follower = resuming(chat, hanging.turn.thread_id)
     follower.wait_for(lambda turn: turn.frames)
     assert server.process is not None
-    began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
 
     with _client(server) as client:
-        eventually(lambda: client.get("/readyz").status_code == 503, seconds=1, what="the drain")
+        eventually(lambda: client.get("/readyz").status_code == 503, what="the drain")
         _new_work_is_refused(client, chat, short.turn.thread_id)
         assert client.get("/healthz").status_code == 200
         assert chat.items(short.turn.thread_id), "reading goes on"
 
     assert short.wait().outcome == "completed"
     assert short.turn.text == "short begins and ends"
-    assert time.monotonic() - began < 4
     ended = hanging.wait()
     assert ended.outcome == follower.wait().outcome == "failed"
     assert ended.events[-1]["type"] == "error"
@@ -112,8 +112,7 @@ def test_a_server_with_live_runs_drains(start: Start) -> None:
     assert "stopped" in ended.events[-1]["message"]
     (kept,) = ended.done("assistant_message")
     assert kept["content"][0]["text"] == "hanging begins "
-    server.process.wait(12)
-    assert time.monotonic() - began < 10
+    server.process.wait(DEADLINE)
     assert server.process.returncode == 0
 
     server.start()
@@ -155,23 +154,23 @@ def test_a_workflow_that_ignores_its_end_does_not_hold_the_server(start: Start) 
     chat = server.backend.chat()
     reader = creating(chat, "stubborn")
     turn = reader.wait_for(lambda turn: turn.text)
-    assert server.terminate() < 1 + 4, "the default of six seconds would not end within ten"
+    server.terminate()
     reader.wait()
     server.start()
-    eventually(lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id), seconds=2)
+    eventually(lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id))
     assert _last(chat, turn.thread_id) == "stubborn begins "
     assert chat.call("threads.cancel", thread_id=turn.thread_id)["run"]["status"] == "failed"
 
 
 def test_a_second_signal_ends_the_server_at_once(start: Start) -> None:
-    server = start()
+    server = start(drain_timeout=FOREVER)
     chat = server.backend.chat()
     reader = creating(chat, "hanging")
     turn = reader.wait_for(lambda turn: turn.text)
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: httpx.get(f"{server.url}/readyz", timeout=5, verify=False).status_code == 503)
-    assert server.terminate() < 3
+    server.terminate()
     assert reader.wait().outcome == "failed"
     assert "Traceback" not in server.output()
     server.start()

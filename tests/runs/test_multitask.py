@@ -164,7 +164,7 @@ def test_cancelling_a_thread_ends_what_is_queued_too(queueing: ThreadServer, sta
     waiting = [queued(chat, thread_id, f"{text} {name}") for name in "bc"]
     answers = [chat.call("threads.cancel", thread_id=thread_id) for _ in range(2)]
     for reader in (first, *waiting):
-        assert reader.wait(2).outcome == "cancelled"
+        assert reader.wait().outcome == "cancelled"
     assert not stage.times_begun(f"{text} b")
     assert answers[1] == {"run": {"id": waiting[-1].turn.run_id, "status": "cancelled"}}
     assert answers[0] == answers[1], "cancelling is idempotent: the same run, in the same state"
@@ -188,7 +188,7 @@ def test_deleting_a_thread_ends_the_streams_of_what_was_queued(queueing: ThreadS
     first = begun(chat, stage, f"{text} a")
     second = queued(chat, first.turn.thread_id, f"{text} b")
     chat.call("threads.delete", thread_id=first.turn.thread_id)
-    first.wait(5)
-    second.wait(5)
+    first.wait()
+    second.wait()
     eventually(lambda: stage.is_closed(f"{text} a"))
     assert not stage.times_begun(f"{text} b")

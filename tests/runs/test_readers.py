@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import threading
-import time
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
@@ -40,13 +39,16 @@ async def torrent(turn):
 """
 
 
-@pytest.fixture(scope="module")
-def torrent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessServer]:
+def torrential(folder: Path, slow_reader_timeout: str) -> ProcessServer:
     """A server in a process of its own, whose workflow says more than anybody reads."""
-    folder = tmp_path_factory.mktemp("torrent")
     target = folder / "torrent.py"
     target.write_text(TORRENT)
-    with ProcessServer(folder, str(target), environment={"CHATDOCK_SLOW_READER_TIMEOUT": "2"}) as server:
+    return ProcessServer(folder, str(target), environment={"CHATDOCK_SLOW_READER_TIMEOUT": slow_reader_timeout})
+
+
+@pytest.fixture(scope="module")
+def torrent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessServer]:
+    with torrential(tmp_path_factory.mktemp("torrent"), "2") as server:
         yield server
 
 
@@ -74,12 +76,23 @@ def test_a_follower_that_waits_hears_comments_too(tmp_path: Path, stage: Stage, 
             wire.rest()
 
 
+def test_a_run_and_its_other_readers_wait_for_none_that_takes_nothing(tmp_path: Path) -> None:
+    with torrential(tmp_path, "3600") as server:
+        chat = server.backend.chat()
+        with Wire(chat, "threads.create", input=message("stuck"), receive_buffer=4096) as wire:
+            opening = frames_in(wire.read(1000))[0]
+            thread_id = opening.event["thread"]["id"] if opening.event else ""
+            rest = chat.stream("threads.resume", thread_id=thread_id, starting_after=opening.id)
+            assert WholeTurn(rest).outcome == "completed"
+            assert not _is_live(chat, thread_id)
+
+
 @pytest.mark.slow
-def test_readers_that_take_nothing_cost_little_are_cut_and_delay_nobody(torrent: ProcessServer) -> None:
+def test_readers_that_take_nothing_cost_little_and_are_cut(torrent: ProcessServer) -> None:
     assert torrent.process is not None
     process = psutil.Process(torrent.process.pid)
     chat = torrent.backend.chat()
-    usual = max(_seconds_of(chat) for _ in range(3))
+    assert chat.create("read along").outcome == "completed"
     before, peak = process.memory_info().rss, 0
     stuck = [Wire(chat, "threads.create", input=message("stuck"), receive_buffer=4096)]
     try:
@@ -94,10 +107,7 @@ def test_readers_that_take_nothing_cost_little_are_cut_and_delay_nobody(torrent:
             peak = max(peak, process.memory_info().rss)
             return len(process.net_connections()) <= 3  # the listener and two that idle clients keep open
 
-        began = time.monotonic()
         eventually(lambda: cut() or not _is_live(chat, thread_id), what="the end of the run")
-        assert time.monotonic() - began < 3 * usual + 1, "the run waited for its readers"
-        assert _seconds_of(chat) < 3 * usual + 1, "another reader waited for them"
         eventually(cut, what="the end of their connections")
     finally:
         for wire in stuck:
@@ -168,13 +178,6 @@ def test_readers_that_come_and_go_leave_nothing_behind(
     eventually(lambda: len(os.listdir("/proc/self/fd")) <= files + 2, what="the end of their sockets")
     stage.end(text)
     first.wait()
-
-
-def _seconds_of(chat: Chat) -> float:
-    """How long a turn takes when it is read."""
-    began = time.monotonic()
-    assert chat.create("read along").outcome == "completed"
-    return time.monotonic() - began
 
 
 def _is_live(chat: Chat, thread_id: str) -> bool:
