@@ -337,3 +337,43 @@ def test_one_server_answers_two_applications_at_once(tmp_path: Path) -> None:
         assert [turn.outcome for turn in turns] == ["completed"] * 3
         listed = [len(hosting.backend.get("threads")["data"]) for hosting in (here, there)]
     assert listed == [2, 1]
+
+
+class Restless(ChatKitServer[Context]):
+    """Changes its thread with each step, faster than anything is stored."""
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
+    ) -> Events:
+        for n in range(5):
+            thread.title = f"Step {n}"
+            yield ProgressUpdateEvent(text=str(n))
+        thread.metadata["notes"] = ["secret"]
+        yield says(self, thread, context, "noted")
+        thread.metadata["notes"].append("more")
+        thread.metadata["pair"] = (1, 2)
+        yield ProgressUpdateEvent(text="again")
+        yield ProgressUpdateEvent(text="nothing changed")
+        thread.title = "Done"
+
+
+def test_every_change_of_a_thread_is_shown_where_chatkit_python_shows_it(tmp_path: Path) -> None:
+    def play(chat: Chat) -> list[Turn]:
+        turn = chat.create()
+        order.append([event.get("text") or event["thread"].get("title") for event in turn.events if shows(event)])
+        return [turn]
+
+    def shows(event: dict[str, Any]) -> bool:
+        return event["type"] in {"progress_update", "thread.updated"}
+
+    order: list[Any] = []
+    (turn,) = played_twice(tmp_path, Restless, play)
+    theirs, ours = order
+    assert ours == theirs
+    assert [event["thread"]["title"] for event in turn.of("thread.updated")] == [
+        *(f"Step {n}" for n in range(5)),
+        "Step 4",  # metadata alone
+        "Step 4",
+        "Done",
+    ]
+    assert "secret" not in str(turn.events)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from chatkit.types import SDKHiddenContextItem, ThreadMetadata
+from pydantic_core import to_json
 
 from chatdock.protocol import frames, ids
 from chatdock.storage import items, threads
@@ -54,16 +55,24 @@ def thread_changes(before: str, thread: ThreadMetadata, *, made_title: str | Non
                 status=thread.status.type,
                 reason=getattr(thread.status, "reason", None),
                 domains=None if domains is None else orjson.dumps(domains).decode(),
-                metadata=orjson.dumps(thread.metadata).decode(),
+                metadata=to_json(thread.metadata, inf_nan_mode="null").decode(),
             )
         )
     return changes
 
 
-def shown_of(thread: ThreadMetadata) -> tuple[Any, ...]:
-    """What clients see of a thread that a workflow may change; cheap to take and to compare, once per commit."""
-    domains = thread.allowed_image_domains
-    return thread.title, thread.status, None if domains is None else tuple(domains)
+Changeable = tuple[str | None, Any, list[str] | None, dict[str, Any]]
+
+
+def changeable(thread: ThreadMetadata) -> Changeable:
+    """What a workflow may change of its thread; cheap to take and to compare, with every event."""
+    return thread.title, thread.status, thread.allowed_image_domains, thread.metadata
+
+
+def as_dumped(thread: ThreadMetadata, dumped: str) -> Changeable:
+    """A copy of that, out of the thread's `model_dump_json()`: the workflow's writing does not change it."""
+    was = ThreadMetadata.model_validate_json(dumped)
+    return thread.title, thread.status, was.allowed_image_domains, was.metadata
 
 
 def state_change(turn: Turn) -> list[Op[Any]]:

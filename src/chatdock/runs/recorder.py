@@ -18,7 +18,7 @@ from chatkit import types
 from chatdock.protocol import frames, ids
 from chatdock.protocol.kinds import EVENTS, HIDDEN_TYPES, ITEMS
 from chatdock.protocol.snapshot import Snapshot
-from chatdock.runs.changes import item_change, shown_of, state_change, thread_changes
+from chatdock.runs.changes import as_dumped, changeable, item_change, state_change, thread_changes
 from chatdock.storage import items, runs, threads
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.workflow import WorkflowError
@@ -91,7 +91,7 @@ class Recorder:
         self._fake: tuple[str, str] | None = None
         self._made_title: str | None = None
         self._thread = turn.thread.model_dump_json()
-        self._shown = shown_of(turn.thread)
+        self._seen = as_dumped(turn.thread, self._thread)
         self._ending = False
         self._failed = False
         self._flushing: asyncio.Future[bool] | None = None
@@ -117,6 +117,9 @@ class Recorder:
             self.annotation(event)
         else:
             self.event(event)
+        if changeable(self._turn.thread) != self._seen:
+            self._notice_thread_changes()
+            self._schedule()
 
     def text(self, text: str) -> None:
         """Assistant text: opens a message, or continues the open one."""
@@ -211,7 +214,8 @@ class Recorder:
         """The user has named the thread meanwhile, which is stored already: the workflow sees it, and leaves it."""
         was = types.ThreadMetadata.model_validate_json(self._thread).model_copy(update={"title": title})
         self._turn.thread.title = title
-        self._shown, self._thread = shown_of(was), was.model_dump_json()
+        self._thread = was.model_dump_json()
+        self._seen = as_dumped(was, self._thread)
 
     def title(self, title: str) -> None:
         """Give the thread the title that was made for it, unless it has one by now."""
@@ -356,7 +360,7 @@ class Recorder:
     def _begin_flush(self) -> None:
         """Hand what waits to the database, unless a commit is under way: then it goes into the next one."""
         self._scheduled = False
-        waits = self._payloads or self._deltas or self._changes or shown_of(self._turn.thread) != self._shown
+        waits = self._payloads or self._deltas or self._changes or changeable(self._turn.thread) != self._seen
         if not waits or self._flushing is not None or self._broken is not None or self._held:
             return
         try:
@@ -454,15 +458,18 @@ class Recorder:
         self._schedule()
 
     def _notice_thread_changes(self) -> None:
-        """What clients see is looked at with every commit; metadata, which they do not see, when the turn ends."""
+        """Store and show what the workflow changed of its thread: looked for after each event and with each commit."""
         thread = self._turn.thread
-        shown = shown_of(thread)
-        if shown == self._shown and not self._ending:
+        if changeable(thread) == self._seen and not self._ending:
             return
-        self._changes += thread_changes(self._thread, thread, made_title=self._made_title)
-        if shown != self._shown:
+        changes = thread_changes(self._thread, thread, made_title=self._made_title)
+        if changes:
+            self._merge_deltas()  # the text so far was said before
+            self._changes += changes
             self._payloads.append(frames.thread_event("thread.updated", thread))
-        self._shown, self._thread = shown, thread.model_dump_json()
+            self._left -= len(self._payloads[-1])
+        self._thread = thread.model_dump_json()
+        self._seen = as_dumped(thread, self._thread)
 
     def _answer(self) -> None:
         if self._on_answer is not None:
