@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from typing import TextIO, cast
 
 import structlog
+
+from chatdock.errors import ApiError
 
 
 class _StandardError:
@@ -21,6 +24,17 @@ class _StandardError:
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def going_on(log: structlog.typing.FilteringBoundLogger, event: str) -> Iterator[None]:
+    """Log what goes wrong in a round of housekeeping: the next one tries again, whatever it was."""
+    try:
+        yield
+    except ApiError as error:
+        log.warning(event, error=error.message)
+    except Exception:
+        log.exception(event)
 
 
 def configure() -> None:

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     session_requests_per_minute: int = Field(
         default=10, ge=1, description="`max_requests_per_1_minute` of a session that names none."
     )
+    session_retention: float = Field(
+        default=86_400,
+        ge=60,
+        description="How long a session's record is kept after its end, with its user and its state variables, in "
+        "seconds. A session whose message waits for its turn is kept until that has begun.",
+    )
     run_time_limit: float = Field(
         default=600,
         gt=0,

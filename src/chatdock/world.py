@@ -16,6 +16,7 @@ from chatdock.runs.log import RunLog
 from chatdock.settings import Settings
 from chatdock.storage.connect import open_database
 from chatdock.storage.database import Database
+from chatdock.storage.sweep import Sweep
 from chatdock.storage.times import Clock
 from chatdock.tracing.tracer import Tracer
 from chatdock.workflows.registry import Registry
@@ -38,6 +39,7 @@ class World:
     threads: Threads
     turns: Turns
     actions: Actions
+    sweep: Sweep
 
     @classmethod
     async def build(cls, settings: Settings, registry: Registry, metrics: Metrics, clock: Clock) -> World:
@@ -46,26 +48,33 @@ class World:
         run_log = RunLog(database, keepalive=settings.keepalive, slow_reader_timeout=settings.slow_reader_timeout)
         tracer = Tracer(database, settings, clock)
         engine = Engine(database, run_log, registry, settings, metrics, tracer, clock)
+        limiter = RequestLimiter(clock)
+        keys = KeyRing(database, settings.api_keys, clock)
+        sessions = Sessions(database, registry, settings, clock)
+        caches = (limiter.forget, keys.recent.forget, sessions.recent.forget)
         world = cls(
             settings=settings,
             clock=clock,
             registry=registry,
             metrics=metrics,
-            limiter=RequestLimiter(clock),
+            limiter=limiter,
             database=database,
             tracer=tracer,
             engine=engine,
-            keys=KeyRing(database, settings.api_keys, clock),
-            sessions=Sessions(database, registry, settings, clock),
+            keys=keys,
+            sessions=sessions,
             threads=Threads(database, engine),
             turns=Turns(database, engine, run_log, registry, settings, metrics, clock),
             actions=Actions(database, registry, settings),
+            sweep=Sweep(database, settings, clock, caches),
         )
         await engine.start()
+        world.sweep.start()
         return world
 
     async def close(self) -> None:
         """End what is live, then let go of the database."""
+        await self.sweep.close()
         await self.engine.close()
         await self.tracer.close()
         await self.database.close()

@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chatdock.chat.recent import Recent
 from chatdock.errors import Unauthorized
 from chatdock.protocol import ids
 from chatdock.storage import keys
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 PREFIX = "cdk_"
 DEFAULT_PROJECT = "default"
-CACHE_SECONDS = 1.0
-"""How long a key is trusted without a look into the database: a revoked one is refused at most so much later."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -75,23 +74,21 @@ class KeyRing:
 
     def __init__(self, database: Database, configured: Iterable[str], clock: Clock) -> None:
         self._database = database
-        self._clock = clock
         self._configured = {digest(key): DEFAULT_PROJECT for key in configured}
-        self._seen: dict[bytes, tuple[float, str]] = {}
+        self.recent: Recent[str] = Recent(clock)
 
     async def project(self, secret: str) -> str:
         """The key's project; `Unauthorized` for a key that is unknown or revoked."""
         hashed = digest(secret)
         if project := self._configured.get(hashed):
             return project
-        now = self._clock.monotonic()
-        if (seen := self._seen.get(hashed)) and now - seen[0] < CACHE_SECONDS:
-            return seen[1]
+        if project := self.recent.get(hashed):
+            return project
         found = await self._database.read(lambda tx: keys.project_of(tx, hashed))
         if found is None:
-            self._seen.pop(hashed, None)
+            self.recent.drop(hashed)
             raise Unauthorized(f"Incorrect API key provided: {masked(secret)}.", code="invalid_api_key")
-        self._seen[hashed] = now, found
+        self.recent.keep(hashed, found)
         return found
 
 

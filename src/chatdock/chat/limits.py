@@ -61,7 +61,7 @@ class RequestLimiter:
         """Count one request; returns the `x-ratelimit-*` headers, or raises `RateLimited` and counts nothing."""
         limit = per_minute * READS_FACTOR if reading else per_minute
         now = self._clock.monotonic()
-        self._forget(now)
+        self.forget()
         key = session_id, reading
         window = self._windows.setdefault(key, deque())
         while window and window[0] <= now - WINDOW_SECONDS:
@@ -78,8 +78,13 @@ class RequestLimiter:
         self._windows.move_to_end(key)
         return _headers(limit, limit - len(window), math.ceil(window[0] + WINDOW_SECONDS - now))
 
-    def _forget(self, now: float) -> None:
+    def __len__(self) -> int:
+        """How many windows are kept."""
+        return len(self._windows)
+
+    def forget(self) -> None:
         """Drop windows that are empty by now, oldest first."""
+        now = self._clock.monotonic()
         while self._windows:
             key, window = next(iter(self._windows.items()))
             if window and window[-1] > now - WINDOW_SECONDS:

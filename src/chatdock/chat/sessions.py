@@ -6,12 +6,12 @@ import base64
 import hashlib
 import hmac
 import os
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from chatdock.chat.recent import Recent
 from chatdock.errors import InvalidRequest, NotFound, Unauthorized
 from chatdock.protocol import ids, rest
 from chatdock.storage import idempotency, sessions
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 MAX_FILE_MEGABYTES = 512
 MAX_FILES = 10
-CACHE_SECONDS = 1.0
-"""How long a session is trusted without a look into the database; a cancel by this process is seen at once."""
-CACHED_SESSIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class Sessions:
         self._registry = registry
         self._settings = settings
         self._clock = clock
-        self._seen: OrderedDict[bytes, tuple[float, Session]] = OrderedDict()
+        self.recent: Recent[Session] = Recent(clock)
 
     async def create(
         self, project_id: str, wanted: rest.CreateSession, *, api_key: str, idempotency_key: str | None
@@ -131,25 +128,24 @@ class Sessions:
         row = await self._database.write(cancel)
         if row is None:
             raise NotFound("Session", session_id, param="session_id")
-        self._seen.pop(row["secret_hash"], None)
+        self.recent.drop(row["secret_hash"])
         return _resource(row, "", now)
 
     async def authenticate(self, secret: str) -> Session:
         """The session that a client secret opens; the same `Unauthorized` for every one that opens none."""
         hashed = digest(secret)
-        now = self._clock.monotonic()
-        seen = self._seen.get(hashed)
-        if seen is None or now - seen[0] >= CACHE_SECONDS:
+        session = self.recent.get(hashed)
+        if session is None:
             row = await self._database.read(lambda tx: sessions.by_secret(tx, hashed))
             if row is None or _status(row, self._clock.micros()) != "active":
-                self._seen.pop(hashed, None)
+                self.recent.drop(hashed)
                 raise _unauthorized()
-            seen = self._seen[hashed] = now, Session.from_row(row)
-            if len(self._seen) > CACHED_SESSIONS:
-                self._seen.popitem(last=False)
-        if seen[1].expires_at <= self._clock.micros():
+            session = Session.from_row(row)
+            self.recent.keep(hashed, session)
+        if session.expires_at <= self._clock.micros():
+            self.recent.drop(hashed)
             raise _unauthorized()
-        return seen[1]
+        return session
 
     def _columns(self, project_id: str, wanted: rest.CreateSession) -> dict[str, Any]:
         settings = self._settings

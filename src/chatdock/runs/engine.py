@@ -10,22 +10,22 @@ import asyncio
 import os
 import random
 import socket
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from chatdock.errors import ApiError, Unavailable
+from chatdock.errors import Unavailable
+from chatdock.logs import going_on
 from chatdock.protocol import frames
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
 from chatdock.runs.work import Work, load_turn
-from chatdock.storage import idempotency, items, runs, threads, traces
+from chatdock.storage import items, runs, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
     from typing import Any
 
     from chatdock.metrics import Metrics
@@ -41,7 +41,6 @@ log = structlog.get_logger("chatdock.runs")
 
 CANCEL_SECONDS = 8.0
 """How long a cancel waits for the end that it asked for."""
-RECORDS_KEPT_SECONDS = 24 * 3600
 INTERRUPTED = "The answer was interrupted. What was there of it has been kept."
 
 
@@ -71,7 +70,6 @@ class Engine:
         self._background: set[asyncio.Task[Any]] = set()
         self._let_go: set[str] = set()
         self._strays: set[str] = set()
-        self._compacted = 0
 
     @property
     def live_runs(self) -> int:
@@ -83,7 +81,7 @@ class Engine:
         async with self._database.alone() as alone:
             await self._recover(all_foreign=alone)
         self._spawn(self._keep_leases())
-        self._spawn(self._keep_sweeping())
+        self._spawn(self._keep_recovering())
 
     async def drain(self) -> None:
         """Refuse new runs, give live ones `drain_timeout` seconds, then end them and keep what they said."""
@@ -293,7 +291,7 @@ class Engine:
             await asyncio.sleep(self._settings.lease / 10)
             if not self._executions and not self._let_go:
                 continue
-            with _going_on("heartbeat_failed"):
+            with going_on(log, "heartbeat_failed"):
                 rows = await self._database.write(lambda tx: runs.heartbeat(tx, self.owner, self._settings.lease))
                 self.stop_here([row["id"] for row in rows if row["cancel_requested"]])
                 await self._end_strays({row["id"] for row in rows} - self._executions.keys())
@@ -309,27 +307,11 @@ class Engine:
                 await self._end_orphan(stray)
         self._strays = strays
 
-    async def _keep_sweeping(self) -> None:
+    async def _keep_recovering(self) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_interval * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
-            with _going_on("sweep_failed"):
+            with going_on(log, "recovery_failed"):
                 await self._recover(all_foreign=False)
-                await self._clean_up()
-
-    async def _clean_up(self) -> None:
-        now = self._clock.micros()
-        before = now - int(self._settings.run_retention * 1_000_000)
-        records = now - RECORDS_KEPT_SECONDS * 1_000_000
-        since = self._compacted
-
-        async def clean_up(tx: Tx) -> None:
-            await runs.compact(tx, since, before)
-            await runs.forget(tx, records)
-            await traces.forget(tx, now - int(self._settings.trace_retention * 1_000_000))
-            await idempotency.forget(tx, now - idempotency.KEPT_SECONDS * 1_000_000)
-
-        await self._database.write(clean_up)
-        self._compacted = before
 
     async def _stop_all(self, executions: list[Execution], why: Stop) -> None:
         for execution in executions:
@@ -341,14 +323,3 @@ class Engine:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-@contextmanager
-def _going_on(event: str) -> Iterator[None]:
-    """Log what goes wrong in a round of housekeeping: the next one tries again, whatever it was."""
-    try:
-        yield
-    except ApiError as error:
-        log.warning(event, error=error.message)
-    except Exception:
-        log.exception(event)

@@ -1,16 +1,14 @@
-"""Which request an Idempotency-Key stands for. Keys are kept for 24 hours, and only as hashes."""
+"""Which request an Idempotency-Key stands for. Keys are kept only as hashes, and for a day."""
 
 from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, tuple_
 
 from chatdock.errors import IdempotencyMismatch
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import idempotency
-
-KEPT_SECONDS = 24 * 3600
 
 _INSERT = Statement(insert(idempotency))
 _FIND = Statement(
@@ -18,7 +16,16 @@ _FIND = Statement(
         idempotency.c.scope == bindparam("scope"), idempotency.c.key_hash == bindparam("key_hash")
     )
 )
-_FORGET = Statement(delete(idempotency).where(idempotency.c.created_at < bindparam("before")))
+_KEY = tuple_(idempotency.c.scope, idempotency.c.key_hash)
+_FORGET = Statement(
+    delete(idempotency).where(
+        _KEY.in_(
+            select(idempotency.c.scope, idempotency.c.key_hash)
+            .where(idempotency.c.created_at < bindparam("before"))
+            .limit(bindparam("count"))
+        )
+    )
+)
 
 
 async def find(tx: Tx, scope: str, key: str, request: bytes) -> Row | None:
@@ -46,9 +53,9 @@ async def remember(
     )
 
 
-async def forget(tx: Tx, before: int) -> None:
-    """Drop keys from before a time in microseconds."""
-    await tx.run(_FORGET, before=before)
+async def forget(tx: Tx, before: int, count: int) -> int:
+    """Drop at most `count` keys from before a time in microseconds; returns how many."""
+    return await tx.run(_FORGET, before=before, count=count)
 
 
 def _digest(data: bytes) -> bytes:

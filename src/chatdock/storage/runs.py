@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, LargeBinary, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import database_now, frame, run, words
@@ -145,15 +157,19 @@ _FRAMES = Statement(
     .limit(bindparam("count"))
 )
 _INSERT_FRAMES = Statement(insert(frame))
-_COMPACT = Statement(
-    delete(frame).where(
-        frame.c.run_id.in_(
-            select(run.c.id).where(run.c.ended_at < bindparam("before"), run.c.ended_at >= bindparam("since"))
-        )
-    )
-)
 
-_FORGET = Statement(delete(run).where(run.c.ended_at < bindparam("before"), run.c.status != "waiting"))
+
+def _delete_frames(of: ColumnElement[bool]) -> Statement:
+    """Delete at most `count` batches of frames, of runs that fulfil a condition."""
+    key = tuple_(frame.c.run_id, frame.c.first)
+    old = select(frame.c.run_id, frame.c.first).join(run, run.c.id == frame.c.run_id).where(of)
+    return Statement(delete(frame).where(key.in_(old.limit(bindparam("count")))))
+
+
+_COMPACT = _delete_frames((run.c.ended_at < bindparam("before")) & (run.c.ended_at >= bindparam("since")))
+_FORGETTABLE = (run.c.ended_at < bindparam("before")) & (run.c.status != "waiting")
+_FORGET_FRAMES = _delete_frames(_FORGETTABLE)
+_FORGET = Statement(delete(run).where(run.c.id.in_(select(run.c.id).where(_FORGETTABLE).limit(bindparam("count")))))
 
 
 async def add(tx: Tx, *, lease: float, **columns: Any) -> None:
@@ -259,11 +275,18 @@ async def queued(tx: Tx) -> Sequence[Row]:
     return await tx.all(_QUEUED)
 
 
-async def forget(tx: Tx, before: int) -> None:
-    """Drop the records of runs that ended before a time and that nobody waits for."""
-    await tx.run(_FORGET, before=before)
+async def forget(tx: Tx, before: int, count: int) -> int:
+    """Drop at most `count` records of runs that ended before a time and that nobody waits for; returns how many.
+
+    Events that they still have go first, and count.
+    """
+    batches = await tx.run(_FORGET_FRAMES, before=before, count=count)
+    return batches if batches == count else await tx.run(_FORGET, before=before, count=count)
 
 
-async def compact(tx: Tx, since: int, before: int) -> int:
-    """Drop the events of runs that ended within [since, before); their items stay. Returns the batches dropped."""
-    return await tx.run(_COMPACT, since=since, before=before)
+async def compact(tx: Tx, since: int, before: int, count: int) -> int:
+    """Drop at most `count` batches of events of runs that ended within [since, before); returns how many.
+
+    What the runs said stays in their threads' items.
+    """
+    return await tx.run(_COMPACT, since=since, before=before, count=count)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    func,
     literal_column,
     text,
 )
@@ -63,6 +64,7 @@ session = Table(
     Column("history", Integer, nullable=False),
     Column("recent_threads", Integer),
 )
+Index("session_ended", func.coalesce(session.c.cancelled_at, session.c.expires_at))
 
 thread = Table(
     "thread",
@@ -238,6 +240,7 @@ idempotency = Table(
     Column("salt", LargeBinary),
     Column("created_at", BigInteger, nullable=False),
     Index("idempotency_age", "created_at"),
+    Index("idempotency_result", "result_id"),
 )
 
 

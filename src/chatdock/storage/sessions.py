@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from chatdock.storage.database import Row, Statement, Tx
-from chatdock.storage.schema import session
+from chatdock.storage.schema import idempotency, run, session, words
 
 _INSERT = Statement(insert(session))
 _BY_ID = Statement(
@@ -25,6 +25,18 @@ _CANCEL = Statement(
     )
     .values(cancelled_at=bindparam("now"))
 )
+_ENDED = (
+    select(session.c.id)
+    .where(
+        func.coalesce(session.c.cancelled_at, session.c.expires_at) < bindparam("before"),
+        # A run that waits for its turn takes the state variables from here, however late that comes.
+        session.c.id.not_in(select(run.c.session_id).where(run.c.status.in_(words(("queued", "running"))))),
+    )
+    .limit(bindparam("count"))
+)
+# Its key would name a session that is not there.
+_FORGET_KEYS = Statement(delete(idempotency).where(idempotency.c.result_id.in_(_ENDED)))
+_FORGET = Statement(delete(session).where(session.c.id.in_(_ENDED)))
 
 
 async def add(tx: Tx, **columns: Any) -> None:
@@ -50,3 +62,9 @@ async def by_secret(tx: Tx, secret_hash: bytes) -> Row | None:
 async def cancel(tx: Tx, project_id: str, session_id: str, now: int) -> None:
     """Mark a live session as cancelled; one that ended stays as it is."""
     await tx.run(_CANCEL, session_id=session_id, project=project_id, now=now)
+
+
+async def forget(tx: Tx, before: int, count: int) -> int:
+    """Drop at most `count` sessions that ended before a time, with their Idempotency-Keys; returns how many."""
+    await tx.run(_FORGET_KEYS, before=before, count=count)
+    return await tx.run(_FORGET, before=before, count=count)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, tuple_, update
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.schema import run, span, thread, trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-FORGOTTEN_AT_ONCE = 500
-"""How many traces one look for old ones removes: a writer that deletes for seconds would hold up every run."""
 
 
 def _add(table: Table, owner: Table, owner_id: str) -> Statement:
@@ -52,17 +49,15 @@ _NAMED = Statement(
 _SPANS = Statement(
     select(span).where(span.c.trace_id == bindparam("trace")).order_by(span.c.started_at, span.c.ended_at.desc())
 )
-_OLD = (
-    select(trace.c.id)
-    .where(
-        trace.c.started_at < bindparam("before"),
-        or_(trace.c.ended_at < bindparam("before"), and_(trace.c.ended_at.is_(None), ~_LIVE)),
-    )
-    .order_by(trace.c.started_at)
-    .limit(FORGOTTEN_AT_ONCE)
+_OLD = and_(
+    trace.c.started_at < bindparam("before"),
+    or_(trace.c.ended_at < bindparam("before"), and_(trace.c.ended_at.is_(None), ~_LIVE)),
 )
-_FORGET_SPANS = Statement(delete(span).where(span.c.trace_id.in_(_OLD)))
-_FORGET = Statement(delete(trace).where(trace.c.id.in_(_OLD)))
+_OLD_SPANS = select(span.c.trace_id, span.c.id).join(trace, trace.c.id == span.c.trace_id).where(_OLD)
+_FORGET_SPANS = Statement(
+    delete(span).where(tuple_(span.c.trace_id, span.c.id).in_(_OLD_SPANS.limit(bindparam("count"))))
+)
+_FORGET = Statement(delete(trace).where(trace.c.id.in_(select(trace.c.id).where(_OLD).limit(bindparam("count")))))
 
 
 def trace_id(run_id: str) -> str:
@@ -99,7 +94,7 @@ async def spans(tx: Tx, trace_id: str) -> Sequence[Row]:
     return await tx.all(_SPANS, trace=trace_id)
 
 
-async def forget(tx: Tx, before: int) -> None:
-    """Drop the oldest of those traces that ended before a time, with their spans."""
-    await tx.run(_FORGET_SPANS, before=before)
-    await tx.run(_FORGET, before=before)
+async def forget(tx: Tx, before: int, count: int) -> int:
+    """Drop at most `count` spans of traces that ended before a time, then at most so many traces; returns how many."""
+    spans = await tx.run(_FORGET_SPANS, before=before, count=count)
+    return spans if spans == count else await tx.run(_FORGET, before=before, count=count)

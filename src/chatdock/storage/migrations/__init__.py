@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine.interfaces import Dialect
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; a test holds it against the files beside this one."""
 
 
