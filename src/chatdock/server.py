@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -88,8 +89,34 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
 
+class CannotListen(OSError):
+    """The address cannot be had; the message names it and the way out."""
+
+
 def listen(host: str, port: int, settings: Settings) -> socket.socket:
-    """A listening socket; connections whose peer stops acknowledging are dropped by the kernel."""
+    """A listening socket; connections whose peer stops acknowledging are dropped by the kernel. Or `CannotListen`."""
+    try:
+        return _listening(host, port, settings)
+    except OSError as error:
+        raise CannotListen(_why_not(host, port, error)) from error
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{host!r} is no address of this machine; --host 127.0.0.1 is for itself, --host 0.0.0.0 for everybody"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"port {port} of {host} is in use by another program; "
+                "end that one, or name another port with --port (0 takes any free one)"
+            )
+        case errno.EACCES:
+            return f"port {port} may not be opened by this user; name one from 1024 on with --port"
+        case _:
+            return f"port {port} of {host} cannot be listened on: {error.strerror or error}"
+
+
+def _listening(host: str, port: int, settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio sets TCP_NODELAY: without, small answers wait 40 ms for acknowledgements.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -97,8 +124,12 @@ def listen(host: str, port: int, settings: Settings) -> socket.socket:
     user_timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
     if user_timeout is not None:
         listener.setsockopt(socket.IPPROTO_TCP, user_timeout, int(settings.slow_reader_timeout * 1000))
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

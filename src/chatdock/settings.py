@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "CHATDOCK_"
+
+BESIDE = ("CHATDOCK_MODEL", "CHATDOCK_MODEL_DIR")
+"""Variables that are no settings of a server: they say where the embedded model is."""
+
+OF_TESTS = ("CHATDOCK_TEST_", "CHATDOCK_CHAOS_")
+
+ELSEWHERE = {
+    "CHATDOCK_API_KEY": "is what a back end sends; the server takes its own keys from CHATDOCK_API_KEYS",
+    "CHATDOCK_DEMO": "has no effect; it is an option of `chatdock serve`: --demo",
+    "CHATDOCK_FILES_URL": "has no effect in this version",
+    "CHATDOCK_HOST": "has no effect; it is an option of `chatdock serve`: --host",
+    "CHATDOCK_PORT": "has no effect; it is an option of `chatdock serve`: --port",
+    "CHATDOCK_REDIS_URL": "has no effect in this version",
+    "CHATDOCK_URL": "is for a back end; the server does not read it",
+}
+"""Why a variable has no effect, where that is known."""
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -13,7 +35,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """Read from the environment: `CHATDOCK_` and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="CHATDOCK_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(
         default="sqlite:///./chatdock.db",
@@ -131,3 +153,20 @@ class Settings(BaseSettings):
             if scheme not in {"http", "https"} or not host or "/" in host or "*" in host:
                 raise ValueError(f"{origin!r} is not an origin; write scheme, host and port: https://app.example.com")
         return origins
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that looks like a setting and has no effect."""
+    known = [*(f"{PREFIX}{name}".upper() for name in Settings.model_fields), *BESIDE]
+    for name, value in sorted(environ.items()):
+        written = name.upper()
+        if not written.startswith(PREFIX) or written in known or written.startswith(OF_TESTS):
+            continue
+        if value.startswith("tcp://") or "_SERVICE_" in written or "_TCP" in written:
+            continue  # Kubernetes tells every container of a service that is called chatdock
+        if written in ELSEWHERE:
+            yield f"{name} {ELSEWHERE[written]}."
+            continue
+        own = [one.removeprefix(PREFIX) for one in known]
+        meant = get_close_matches(written.removeprefix(PREFIX), own, n=1, cutoff=0.7)
+        yield f"{name} is set, and nothing reads it{f'; is {PREFIX}{meant[0]} meant?' if meant else '.'}"

@@ -30,6 +30,13 @@ def test_every_setting_has_a_description_and_a_row() -> None:
         assert rows[name.upper()] == field.description
 
 
+def test_every_setting_says_what_it_holds() -> None:
+    rows = dict(re.findall(r"^\| `CHATDOCK_(\w+)` \| [^|]+ \| ([^|]+) \|", PAGE.read_text("utf-8"), re.MULTILINE))
+    for name, field in Settings.model_fields.items():
+        assert (rows[name.upper()] == "list") == (field.annotation == tuple[str, ...]), name
+    assert rows["TRACE_CONTENT"] == "`true`, `false`"
+
+
 @pytest.mark.slow
 def test_check_fails_until_the_page_is_written(tmp_path: Path) -> None:
     script = shutil.copy(GENERATOR, tmp_path)

@@ -28,9 +28,14 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def path_of(url: str) -> Path:
+    """The database's file."""
+    return Path.cwd() / (parse_url(url).database or "")
+
+
 def is_there(url: str) -> bool:
     """Whether the database has been made."""
-    return (Path.cwd() / (parse_url(url).database or "")).exists()
+    return path_of(url).exists()
 
 
 async def open_database(url: str) -> Database:
@@ -40,4 +45,4 @@ async def open_database(url: str) -> Database:
 
 def prepare_database(url: str) -> None:
     """Create or upgrade the tables before anything else is started; `UnusableDatabase` says what is wrong."""
-    prepare(Path.cwd() / (parse_url(url).database or ""))
+    prepare(path_of(url))
