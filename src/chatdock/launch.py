@@ -42,8 +42,8 @@ class Launch:
 
     def load(self) -> Loaded:
         """Load the targets and look that all they need is there; one of `CANNOT_START` when it is not."""
-        path = path_of(self.settings.database_url)
-        typer.echo(f"{'The database' if path.exists() else 'A new database'}: {path}")
+        database = path_of(self.settings.database_url)
+        stored = f"{'Everything is stored' if database.exists() else 'Everything is stored from now on'} in {database}"
         prepare_database(self.settings.database_url)
         workflows = self._workflows()
         model = None
@@ -61,7 +61,7 @@ class Launch:
                     typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
                 workflows = [entry for entry in workflows if not entry.needs_model]
         served = create_app(self.settings, workflows, demo=self.demo, model=model)
-        return Loaded(self, served, list(dict.fromkeys(entry.id for entry in workflows)))
+        return Loaded(self, served, list(dict.fromkeys(entry.id for entry in workflows)), stored)
 
     def _workflows(self) -> list[Workflow]:
         if self.targets:
@@ -80,12 +80,15 @@ class Loaded:
     launch: Launch
     app: Edge
     names: list[str]
+    stored: str
+    """Where, in words."""
 
     def serve(self, listener: socket.socket) -> None:
         """Say where, and serve until stopped."""
         host, port = self.launch.host, listener.getsockname()[1]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         typer.echo(f"Chatdock {__version__} serves {', '.join(self.names)} at {url}")
+        typer.echo(self.stored)
         try:
             read_manifest()
             typer.echo(f"The script for your pages: {url}{PATH}chatkit.js")

@@ -199,5 +199,5 @@ def test_what_only_looks_makes_no_database(tmp_path: Path, arguments: list[str])
     url = f"sqlite:///{tmp_path}/chatdock.db"
     told = CliRunner().invoke(app, [*arguments, "--database-url", url])
     assert told.exit_code == 1
-    assert told.stderr == f"chatdock: there is no database at {url}\n"
+    assert told.stderr == f"chatdock: there is no database at {tmp_path}/chatdock.db\n"
     assert list(tmp_path.iterdir()) == []
