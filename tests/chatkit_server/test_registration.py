@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import Any
@@ -11,8 +12,9 @@ from bench.reference import MemoryStore
 from chatkit.server import ChatKitServer
 from chatkit.store import AttachmentStore, Store
 from chatkit.types import ThreadMetadata, ThreadStreamEvent, UserMessageItem
+from structlog.testing import capture_logs
 
-from chatdock import SQLStore, workflow
+from chatdock import workflow
 from chatdock.workflows.chatkit_server import ServerAdapter
 from chatdock.workflows.workflow import WorkflowError
 from tests.chatkit_server.peers import Context
@@ -54,7 +56,8 @@ def server_of(target: Any) -> ChatKitServer[Any]:
 @pytest.mark.parametrize("target", [Silent, WithItsOwn, Given, Defaulting, Silent(MemoryStore()), WithItsOwn()])
 def test_a_class_or_an_instance_gets_chatdocks_store(target: Any) -> None:
     server = server_of(target)
-    assert isinstance(server.store, SQLStore)
+    with pytest.raises(RuntimeError, match="belongs to the turn"):
+        asyncio.run(server.store.load_threads(10, None, "asc", {}))
     assert server.attachment_store is None
     assert server_of(server) is server
 
@@ -93,6 +96,39 @@ class NoGenerator(ChatKitServer[Context]):
 def test_a_server_that_cannot_be_made_is_refused_with_its_reason(target: Any, message: str) -> None:
     with pytest.raises(WorkflowError, match=message):
         workflow("wf_test")(target)
+
+
+class Rewritten(Silent):
+    """Overrides what its author's endpoint called, and one method that Chatdock calls."""
+
+    async def process(self, request: Any, context: Context) -> Any:
+        raise AssertionError
+
+    async def _process_streaming_impl(self, request: Any, context: Context) -> Any:
+        yield await self.process(request, context)
+
+    async def add_feedback(self, *_: Any) -> None:
+        return None
+
+
+def test_methods_that_are_overridden_in_vain_are_named_at_start() -> None:
+    patched: Any = Silent(MemoryStore())
+    patched._process_events = None
+    with capture_logs() as logs:
+        workflow("wf_rewritten")(Rewritten)
+        workflow("wf_patched")(patched)
+        workflow("wf_silent")(Silent)
+    assert [(entry["workflow"], entry["server"], entry["methods"]) for entry in logs] == [
+        ("wf_rewritten", "Rewritten", ["process", "_process_streaming_impl"]),
+        ("wf_patched", "Silent", ["_process_events"]),
+    ]
+
+
+def test_what_an_instance_is_given_counts_as_overridden() -> None:
+    server: Any = Silent(MemoryStore())
+    server.action = server.respond
+    assert workflow("wf_test")(server).on_action is not None
+    assert workflow("wf_test")(Silent).on_action is None
 
 
 def test_a_server_knows_one_option() -> None:

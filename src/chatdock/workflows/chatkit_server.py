@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from chatkit.server import ChatKitServer
+from chatkit.store import Store
 from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadUpdatedEvent
 
 from chatdock.workflows.input_items import correct_chatkit
 from chatdock.workflows.local_time import LocalTime
-from chatdock.workflows.server_store import Call, ServerStore, current_call
+from chatdock.workflows.own_store import hosted_store
+from chatdock.workflows.server_store import Call, current_call
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.workflow import Adapter, WorkflowError
 
@@ -26,6 +29,24 @@ if TYPE_CHECKING:
 
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Title, Workflow
+
+log = structlog.get_logger("chatdock.workflows")
+
+_CALLED = {
+    "respond",
+    "action",
+    "sync_action",
+    "add_feedback",
+    "transcribe",
+    "get_stream_options",
+    "handle_stream_cancelled",
+}
+_NOT_CALLED = [
+    name
+    for name, member in vars(ChatKitServer).items()
+    if inspect.isfunction(member) and not name.startswith("__") and name not in _CALLED
+]
+"""`process()` and what it is made of: Chatdock does all that itself."""
 
 Stream = AsyncIterator["ThreadStreamEvent"]
 MakeContext = Callable[["Turn"], Any | Awaitable[Any]]
@@ -47,8 +68,7 @@ class ServerAdapter(Adapter):
         self.server = _made(server) if isinstance(server, type) else server
         self._make_context = context
         correct_chatkit()
-        if not isinstance(getattr(self.server, "store", None), ServerStore):
-            self.server.store = ServerStore(getattr(self.server, "store", None))
+        self.server.store = hosted_store(getattr(self.server, "store", None))
         for name in ("respond", "action"):
             if inspect.iscoroutinefunction(getattr(self.server, name)):
                 raise WorkflowError(
@@ -56,8 +76,12 @@ class ServerAdapter(Adapter):
                 )
 
     def equip(self, workflow: Workflow) -> None:
-        """Let the workflow do what the server overrides, and no more."""
+        """Let the workflow do what the server overrides, and no more; say what it overrides in vain."""
         workflow.titles_last = True
+        if in_vain := [name for name in _NOT_CALLED if self._overrides(name)]:
+            log.warning(
+                "server_methods_not_called", workflow=workflow.id, server=type(self.server).__name__, methods=in_vain
+            )
         if self._overrides("action"):
             workflow.on_action = self.action
         if self._overrides("sync_action"):
@@ -156,7 +180,7 @@ class ServerAdapter(Adapter):
         return call
 
     def _overrides(self, name: str) -> bool:
-        return getattr(type(self.server), name) is not getattr(ChatKitServer, name)
+        return name in vars(self.server) or getattr(type(self.server), name) is not getattr(ChatKitServer, name)
 
 
 def _with_metadata(event: ThreadUpdatedEvent, turn: Turn) -> ThreadUpdatedEvent:
@@ -176,16 +200,33 @@ def _made(server: type[ChatKitServer[Any]]) -> ChatKitServer[Any]:
     if inspect.isabstract(server):
         raise WorkflowError(f"{name} lacks {', '.join(sorted(server.__abstractmethods__))}()")
     given: dict[str, Any] = {}
-    for parameter in inspect.signature(server).parameters.values():
-        if parameter.default is not parameter.empty or parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        ):
-            continue
-        if "store" not in parameter.name:
-            raise WorkflowError(f"{name}() needs {parameter.name!r}, which is not known here: {by_hand}")
-        given[parameter.name] = None if "attachment" in parameter.name else ServerStore(None)
     try:
+        for parameter in _parameters(server):
+            if parameter.default is not parameter.empty or parameter.kind in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
+                continue
+            if "store" not in parameter.name:
+                raise WorkflowError(f"{name}() needs {parameter.name!r}, which is not known here: {by_hand}")
+            given[parameter.name] = None if "attachment" in parameter.name else _store_for(parameter)
         return server(**given)
+    except WorkflowError:
+        raise
     except Exception as error:
         raise WorkflowError(f"{name}() fails with {type(error).__name__}: {error}; {by_hand}") from error
+
+
+def _parameters(server: type[ChatKitServer[Any]]) -> Iterable[inspect.Parameter]:
+    try:
+        return inspect.signature(server, eval_str=True).parameters.values()
+    except NameError:  # of a type that is imported for type checkers alone
+        return inspect.signature(server).parameters.values()
+
+
+def _store_for(parameter: inspect.Parameter) -> Any:
+    """An instance of the author's own class where that is asked for: what it adds to a store is used."""
+    wanted = parameter.annotation
+    if inspect.isclass(wanted) and issubclass(wanted, Store) and not inspect.isabstract(wanted):
+        return wanted()
+    return hosted_store(None)

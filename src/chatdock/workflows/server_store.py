@@ -68,14 +68,16 @@ class ServerStore(SQLStore[Any]):
     def generate_thread_id(self, context: Any) -> str:
         """The server's own, or `cthr_…`."""
         own = self._replaced
-        if own is not None and type(own).generate_thread_id is not Store.generate_thread_id:
+        if getattr(type(own), "generate_thread_id", Store.generate_thread_id) is not Store.generate_thread_id:
+            assert own is not None
             return own.generate_thread_id(context)
         return super().generate_thread_id(context)
 
     def generate_item_id(self, item_type: StoreItemType, thread: ThreadMetadata, context: Any) -> str:
         """The server's own, or `cti_…`."""
         own = self._replaced
-        if own is not None and type(own).generate_item_id is not Store.generate_item_id:
+        if getattr(type(own), "generate_item_id", Store.generate_item_id) is not Store.generate_item_id:
+            assert own is not None
             return own.generate_item_id(item_type, thread, context)
         return super().generate_item_id(item_type, thread, context)
 
