@@ -7,13 +7,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE := $(BIN)/python ui/scripts/node.py
 
-.PHONY: screenshots help install serve ui test test-quick test-guardrails check format bench clean node packages chromium libgomp
+.PHONY: screenshots help install serve ui test test-quick test-pythons test-guardrails check format bench clean node packages chromium libgomp
 
 help:
 	@echo "make serve       a chat at http://localhost:$(PORT), with a model that runs here"
 	@echo "make ui          the <openai-chatkit> element, built from ui/"
 	@echo "make test        every test; needs Chromium"
 	@echo "make test-quick  the tests that take seconds"
+	@echo "make test-pythons  the quick tests on the other Pythons that are here"
 	@echo "make test-guardrails  exports with the package openai-guardrails"
 	@echo "make check       lint, formatting, types"
 	@echo "make screenshots  pictures of the element, into .cache/screenshots"
@@ -37,6 +38,9 @@ test: packages .venv/dev chromium libgomp
 test-quick: ui packages .venv/dev
 	$(NODE) npm run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-pythons: packages .venv/dev
+	$(BIN)/python -m tests.pythons
 
 # The package brings spaCy: too much for everybody's .venv, where a likeness takes its place.
 test-guardrails:
