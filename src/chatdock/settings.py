@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_CREDENTIALS = {"authorization", "cookie", "proxy-authorization"}
 
 PREFIX = "CHATDOCK_"
 
@@ -51,6 +55,12 @@ class Settings(BaseSettings):
         default=(),
         description="Origins whose pages may call the conversation and file endpoints, comma-separated and exact: "
         "`https://app.example.com`. The server's own origin needs no entry.",
+    )
+    turn_headers: CommaSeparated = Field(
+        default=(),
+        description="Request headers that workflows may read as `turn.headers`, comma-separated: `x-tenant,x-source`. "
+        "Pages of the allowed origins may send them. They are stored with the run, never logged, and may have 4,096 "
+        "bytes together.",
     )
     on_disconnect: Literal["continue", "cancel"] = Field(
         default="continue",
@@ -138,12 +148,23 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
     max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
 
-    @field_validator("api_keys", "allowed_origins", mode="before")
+    @field_validator("api_keys", "allowed_origins", "turn_headers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("turn_headers")
+    @classmethod
+    def _storable_headers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.lower() for name in names)
+        for name in names:
+            if not _HEADER.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a header")
+            if name in _CREDENTIALS:
+                raise ValueError(f"{name!r} holds credentials, which are not stored: send an id in a header of its own")
+        return names
 
     @field_validator("allowed_origins")
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.reference import MemoryStore
 from chatkit.server import ChatKitServer
 from chatkit.types import (
     AssistantMessageContent,
@@ -285,3 +286,33 @@ class Brief(ChatKitServer[Context]):
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
     ) -> Events:
         yield says(self, thread, context, "Done.")
+
+
+class Giving(Brief):
+    """Breaks off by itself, as when a task that it waits for was cancelled."""
+
+    told = False
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
+    ) -> Events:
+        async for event in super().respond(thread, input_user_message, context):
+            yield event
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    async def handle_stream_cancelled(
+        self, thread: ThreadMetadata, pending_items: list[ThreadItem], context: Context
+    ) -> None:
+        self.told = True
+
+
+def test_an_answer_that_breaks_off_by_itself_is_a_failure_with_a_retry(tmp_path: Path) -> None:
+    server = Giving(MemoryStore())
+    with hosted(tmp_path, server) as hosting:
+        turn = hosting.backend.chat("ada").create()
+    assert turn.outcome == "failed"
+    assert turn.done("assistant_message")
+    assert turn.of("error")[0]["allow_retry"]
+    assert not server.told

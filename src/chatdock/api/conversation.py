@@ -14,6 +14,7 @@ from chatdock.api.body import read_json
 from chatdock.api.errors import MethodNotAllowed, from_validation
 from chatdock.api.send import send_body
 from chatdock.api.sse import SlowReader, send_stream
+from chatdock.api.turn_headers import turn_headers
 from chatdock.chat import feedback
 from chatdock.chat.turns import UPLOADS_DISABLED, Caller
 from chatdock.errors import InvalidRequest
@@ -59,7 +60,8 @@ class Conversation:
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.", param="Idempotency-Key")
         language = headers.get(b"accept-language", "").partition(",")[0].partition(";")[0].strip()
-        caller = Caller(session, language[:35] or None, idempotency_key, body)
+        for_turn = turn_headers(scope["headers"], world.settings.turn_headers)
+        caller = Caller(session, language[:35] or None, idempotency_key, body, for_turn)
         answer = await self._perform(caller, operation, headers)
         if isinstance(answer, bytes):
             await send_body(send, 200, answer, b"application/json", limits)

@@ -71,7 +71,7 @@ class Edge:
         self._settings = settings
         self._metrics = metrics
         self._plain = Failures(self._answer)
-        self._cors = _cors(self._plain, settings.allowed_origins)
+        self._cors = _cors(self._plain, settings)
 
     @property
     def world(self) -> World:
@@ -124,13 +124,20 @@ class Edge:
         return receive_again
 
 
-def _cors(app: ASGIApp, origins: tuple[str, ...]) -> CORSMiddleware:
+def _cors(app: ASGIApp, settings: Settings) -> CORSMiddleware:
     """Let pages of exactly these origins call; no credentials beside the bearer token."""
     return CORSMiddleware(
         app,
-        allow_origins=origins,
+        allow_origins=settings.allowed_origins,
         allow_methods=["POST"],
-        allow_headers=["authorization", "content-type", "accept-language", "last-event-id", "idempotency-key"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "accept-language",
+            "last-event-id",
+            "idempotency-key",
+            *settings.turn_headers,
+        ],
         expose_headers=[
             "x-request-id",
             "retry-after",

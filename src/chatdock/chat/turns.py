@@ -59,6 +59,8 @@ class Caller:
     locale: str | None = None
     idempotency_key: str | None = None
     body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """Those that workflows may read."""
 
 
 @dataclass(slots=True)
@@ -347,6 +349,7 @@ def work_of(
         action=action,
         locale=caller.locale,
         metadata=metadata,
+        headers=caller.headers,
     )
 
 
@@ -432,7 +435,7 @@ async def _add_message(
         thread_id=accepted.thread.id,
         created_at=now,
         content=list(wanted.content),
-        quoted_text=wanted.quoted_text or None,
+        quoted_text=wanted.quoted_text,
         inference_options=wanted.inference_options,
     )
     data = frames.dump(item)
@@ -478,11 +481,8 @@ async def _answer(tx: Tx, accepted: Accepted, params: types.ThreadAddStructuredI
         )
     submission = params.input
     unknown = submission.answers.keys() - {question.id for question in item.inputs}
-    if unknown:
-        raise InvalidRequest(
-            f"params.input.answers: the structured input asks nothing called '{min(unknown)[:64]}'.",
-            param="params.input.answers",
-        )
+    if unknown:  # as chatkit-python has it: a page that was made for other questions loses no answer to these
+        log.warning("unknown_answers", item=item.id, count=len(unknown))
     for question in item.inputs:
         given = submission.answers.get(question.id)
         if submission.status == "skipped" or given is None or given.skipped or not given.values:

@@ -46,6 +46,7 @@ class Work:
     action: dict[str, Any] | None = None
     locale: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> str:
         """As stored in `run.input`."""
@@ -132,6 +133,7 @@ def make_turn(
         saved_state=saved,
         locale=work.locale,
         metadata=work.metadata,
+        headers=work.headers,
         hidden_ids=frozenset(hidden_ids),
         load_items=load_items,
         waiting=waiting,

@@ -89,6 +89,8 @@ class Turn(TurnEvents):
     """The user's language, as a BCP 47 tag."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the page sent along with the request. Untrusted."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The request's headers that `CHATDOCK_TURN_HEADERS` names, by their names in lower case. Untrusted."""
     cancelled: bool = False
     """True once the run is to end: the user pressed stop, its time is up, or the server is stopping."""
     tool_calls: int = 0
