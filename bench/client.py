@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -157,15 +158,15 @@ class Target:
         return self.request("POST", self.path, {"type": operation, "params": params}, token)
 
 
-FRAME = re.compile(rb"(?:^|\n)(?:id: [^\n]*?(\d+)\n)?data: ([^\n]*)\n(?=\n)")
+FRAME = re.compile(rb"(?:^|\n)data: ([^\n]*)\n(?=\n)")
+ID = re.compile(rb"\nid: [^\n]*:(\d+)\n(?=\n)")
 
 
-def frames(body: bytes) -> list[tuple[int, Any]]:
-    """Sequence number and event of each server-sent event; 0 where there is no id, comments are left out."""
-    found = FRAME.findall(body)
+def events(body: bytes) -> list[Any]:
+    """The server-sent events of a body."""
     # One document for the parser: two hundred calls for a turn cost the client twice as much.
-    events = orjson.loads(b"[%b]" % b",".join(data for _, data in found))
-    return [(int(sequence or 0), event) for (sequence, _), event in zip(found, events, strict=True)]
+    found: list[Any] = orjson.loads(b"[%b]" % b",".join(FRAME.findall(body)))
+    return found
 
 
 @dataclass
@@ -184,19 +185,16 @@ def whole_turn(reply: Reply, text: str, first: bool = True) -> TurnShape:
 
     `ReplyError` says what is missing otherwise.
 
-    Deltas may be merged, their text may not be lost, doubled or out of order; frame ids, where there are any, rise.
+    Deltas may be merged, their text may not be lost, doubled or out of order; ids, where there are any, rise to the
+    number of frames.
     """
     if reply.status != 200:
         raise ReplyError(f"status {reply.status}: {reply.body[:300]!r}")
     body = reply.body
-    count = deltas = last = 0
+    count = deltas = 0
     streamed, kinds, stored = [], [], None
-    for sequence, event in frames(body):
+    for event in events(body):
         count += 1
-        if sequence:
-            if sequence <= last:
-                raise ReplyError(f"frame {sequence} came after frame {last}")
-            last = sequence
         match event["type"]:
             case "thread.item.updated":
                 update = event["update"]
@@ -211,6 +209,9 @@ def whole_turn(reply: Reply, text: str, first: bool = True) -> TurnShape:
                 kinds.append("thread")
             case "error":
                 raise ReplyError(f"error frame: {event}")
+    numbers = [int(number) for number in ID.findall(body)]
+    if numbers and (numbers[-1] != count or any(later <= number for number, later in pairwise(numbers))):
+        raise ReplyError(f"{count} frames were numbered {numbers}")
     if kinds != ["thread"] * first + ["user_message", "assistant_message"]:
         raise ReplyError(f"the turn's items were {kinds}: {body[-300:]!r}")
     if (got := "".join(streamed)) != text:

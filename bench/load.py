@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from bench.client import Connection, Reply, ReplyError, Target, TurnShape, frames, whole_turn
+from bench.client import Connection, Reply, ReplyError, Target, TurnShape, events, whole_turn
 from bench.process import usage
 from bench.turn import ANSWER, RATE
 
@@ -214,7 +214,7 @@ def _deltas(reply: Reply) -> list[tuple[int, str]]:
     for arrived, piece in zip(reply.times, reply.pieces, strict=True):
         whole, separator, tail = (rest + piece).rpartition(b"\n\n")
         rest = tail
-        for _, event in frames(whole + separator):
+        for event in events(whole + separator):
             update = event.get("update", {})
             if update.get("type") == "assistant_message.content_part.text_delta":
                 found.append((arrived, update["delta"]))

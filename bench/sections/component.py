@@ -14,7 +14,7 @@ from tests.harness.browser import chromium
 from tests.harness.node import npm
 
 from bench import load
-from bench.client import Connection, Target, frames, whole_turn
+from bench.client import Connection, Target, events, whole_turn
 from bench.load import percentile
 from bench.run import Bench
 from bench.servers import ROOT, with_workflow
@@ -150,6 +150,6 @@ async def _fill(target: Target, turns: int) -> tuple[str, str, str]:
         reply = await connection.start(target.turn_request(secret, text, thread))
         whole_turn(reply, ANSWER, first=not thread)
         if not thread:
-            thread = next(event["thread"]["id"] for _, event in frames(reply.body) if event["type"] == "thread.created")
+            thread = next(event["thread"]["id"] for event in events(reply.body) if event["type"] == "thread.created")
     connection.close()
     return secret, thread, text

@@ -23,7 +23,7 @@ LEAKS: list[str] = []
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a stream: its SSE id, its event, or the comment that it is."""
+    """One frame of a stream: its SSE id, as far as the stream has told it, its event, or the comment that it is."""
 
     id: str | None
     event: Json | None
@@ -259,12 +259,25 @@ def message(text: str) -> Json:
 
 
 def frames_of(chunks: Iterator[bytes]) -> Iterator[Frame]:
-    """Frames out of bytes, wherever they were cut."""
-    rest = b""
+    """Frames out of bytes, wherever they were cut. An id names the last of the frames above it, the others with it."""
+    rest, unnamed = b"", list[Json]()
     for chunk in chunks:
         *complete, rest = (rest + chunk).split(b"\n\n")
-        for part in complete:
-            yield _frame(part)
+        for block in complete:
+            field, _, value = block.decode().partition(": ")
+            assert "\n" not in value, f"more than one line in a block: {block!r}"
+            if field == "data":
+                unnamed.append(json.loads(value))
+            elif field == "id":
+                assert unnamed, f"an id that names nothing: {block!r}"
+                run_id, _, last = value.rpartition(":")
+                first = int(last) - len(unnamed) + 1
+                yield from (Frame(f"{run_id}:{number}", event) for number, event in enumerate(unnamed, first))
+                unnamed.clear()
+            else:
+                assert field == "", f"an unexpected field {field!r}"
+                yield Frame(None, None, value)
+    yield from (Frame(None, event) for event in unnamed)
     assert not rest, f"the stream ended inside a frame: {rest!r}"
 
 
@@ -274,19 +287,3 @@ def json_of(response: httpx.Response) -> Json:
         raise ApiFailure(response)
     body: Json = response.json()
     return body
-
-
-def _frame(part: bytes) -> Frame:
-    name, event, comment = None, None, None
-    for line in part.decode().split("\n"):
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "id":
-            name = value
-        elif field == "data":
-            event = json.loads(value)
-        elif field == "":
-            comment = value
-        else:
-            raise AssertionError(f"an unexpected field {field!r}")
-    return Frame(name, event, comment)

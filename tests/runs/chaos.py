@@ -10,7 +10,7 @@ from http.client import HTTPException
 from typing import Any
 
 from tests.harness.client import Chat, message
-from tests.runs.checker import Sent
+from tests.runs.checker import Sent, named_frames
 from tests.runs.forked import ForkedServer
 from tests.runs.wire import Wire, complete
 
@@ -91,16 +91,14 @@ class User(threading.Thread):
         self._enough.wait(0.01)  # the server is gone; soon there is another
 
     def _remember(self, sent: Sent, received: bytes) -> None:
-        for part in complete(received).split(b"\n\n")[:-1]:
-            frame = part + b"\n\n"
-            if frame.startswith(b"id: "):
-                name = frame[4 : frame.index(b"\n")].decode()
+        for name, frame in named_frames(complete(received)):
+            if name is not None:
                 if name in sent.frames:
                     self.refused.append(f"{name} came twice")
                 sent.frames[name] = frame
                 sent.thread_id = sent.thread_id or _thread_of(frame)
-            elif frame != b": keep-alive\n\n":
-                sent.outcome = frame[2:].decode().strip()
+            elif frame.startswith(b": ") and frame != b": keep-alive":
+                sent.outcome = frame[2:].decode()
 
 
 def _thread_of(frame: bytes) -> str | None:

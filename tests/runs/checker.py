@@ -14,6 +14,10 @@ ENDED = {"waiting", "completed", "failed", "cancelled"}
 HIDDEN = {"hidden_context_item", "sdk_hidden_context"}
 
 
+NamedFrame = tuple[str | None, bytes]
+"""A frame without its blank line, and the id that it has by the `id:` block behind it."""
+
+
 @dataclass
 class Sent:
     """A message as its client remembers it."""
@@ -49,30 +53,30 @@ def _all(connection: sqlite3.Connection, history: list[Sent], one_at_a_time: boo
     for run in runs:
         frames = _frames(connection, run["id"])
         yield from _check_log(run, frames)
-        log |= {name: frame for frame in frames if (name := _id(frame))}
-        if frames and frames[-1].startswith(b": "):
-            outcomes[run["id"]] = frames[-1][2:].decode().strip()
+        log |= {name: frame for name, frame in frames if name}
+        if frames and frames[-1][1].startswith(b": "):
+            outcomes[run["id"]] = frames[-1][1][2:].decode()
     if one_at_a_time:
         yield from _check_one_at_a_time(runs)
     yield from _check_items(connection, runs)
     yield from _check_history(connection, history, log, outcomes)
 
 
-def _check_log(run: sqlite3.Row, frames: list[bytes]) -> Iterator[str]:
+def _check_log(run: sqlite3.Row, frames: list[NamedFrame]) -> Iterator[str]:
     name = run["id"]
     if run["status"] not in ENDED:
         yield f"{name}: not ended but {run['status']}"
-    terminals = [number for number, frame in enumerate(frames, 1) if frame.startswith(b": ")]
+    terminals = [number for number, (_, frame) in enumerate(frames, 1) if frame.startswith(b": ")]
     if len(terminals) != 1:
         yield f"{name}: {len(terminals)} terminal frames"
     elif terminals[0] != len(frames):
         yield f"{name}: the terminal frame is number {terminals[0]} of {len(frames)}"
-    elif frames[-1] != f": {run['status']}\n\n".encode():
+    elif frames[-1][1] != f": {run['status']}".encode():
         yield f"{name}: ended {frames[-1]!r} but is {run['status']}"
-    numbers = [int(found.rpartition(":")[2]) for frame in frames if (found := _id(frame))]
+    numbers = [int(found.rpartition(":")[2]) for found, _ in frames if found]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"{name}: a gap or a double in its sequence numbers: {numbers}"
-    if any(not (found := _id(frame)) or not found.startswith(f"{name}:") for frame in frames if frame[:2] != b": "):
+    if any(not found or not found.startswith(f"{name}:") for found, frame in frames if frame[:2] != b": "):
         yield f"{name}: frames with another run's id or none"
     if run["last_sequence"] != len(frames):
         yield f"{name}: last_sequence is {run['last_sequence']} of {len(frames)} frames"
@@ -91,7 +95,7 @@ def _check_items(connection: sqlite3.Connection, runs: list[sqlite3.Row]) -> Ite
     """The items of a thread are what its runs' events add up to."""
     expected: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for run in runs:
-        for frame in _frames(connection, run["id"]):
+        for _, frame in _frames(connection, run["id"]):
             event = _event(frame)
             if event.get("type") in {"thread.item.done", "thread.item.replaced"}:
                 expected[run["thread_id"]][event["item"]["id"]] = event["item"]
@@ -133,13 +137,23 @@ def _check_history(
                 yield f"{run_id}: was seen to end {sent.outcome} and ended {outcomes.get(run_id)}"
 
 
-def _frames(connection: sqlite3.Connection, run_id: str) -> list[bytes]:
+def named_frames(data: bytes) -> list[NamedFrame]:
+    """The frames of a stream; those behind its last id have none."""
+    found: list[NamedFrame] = []
+    for block in data.split(b"\n\n")[:-1]:
+        if not block.startswith(b"id: "):
+            found.append((None, block))
+            continue
+        run_id, _, last = block[4:].decode().rpartition(":")
+        unnamed = [place for place, (name, frame) in enumerate(found) if name is None and frame[:2] != b": "]
+        for behind, place in enumerate(reversed(unnamed)):
+            found[place] = (f"{run_id}:{int(last) - behind}", found[place][1])
+    return found
+
+
+def _frames(connection: sqlite3.Connection, run_id: str) -> list[NamedFrame]:
     rows = connection.execute("SELECT data FROM frame WHERE run_id = ? ORDER BY first", (run_id,))
-    return [part + b"\n\n" for row in rows for part in row["data"].split(b"\n\n")[:-1]]
-
-
-def _id(frame: bytes) -> str | None:
-    return frame[4 : frame.index(b"\n")].decode() if frame.startswith(b"id: ") else None
+    return named_frames(b"".join(row["data"] for row in rows))
 
 
 def _event(frame: bytes) -> dict[str, Any]:

@@ -89,16 +89,16 @@ async def _begin(tx: Tx, run_id: str, thread_id: str) -> None:
         tx, id=run_id, thread_id=thread_id, project_id="p", user_id="u", session_id="s", input="{}", status="running",
         owner="first", fence=1, lease=10, last_sequence=1, created_at=now,
     )  # fmt: skip
-    await runs.add_frames(tx, run_id, 1, 1, frames.frame(run_id, 1, b'{"type":"notice"}'))
+    await runs.add_frames(tx, run_id, 1, 1, frames.batch(run_id, 1, [b'{"type":"notice"}']))
 
 
 async def _append(tx: Tx, run_id: str, fence: int, number: int) -> bool:
-    data = frames.frame(run_id, number, b'{"type":"notice"}')
+    data = frames.batch(run_id, number, [b'{"type":"notice"}'])
     return bool(await runs.append(tx, run_id, fence, first=number, last=number, data=data))
 
 
 async def _end(tx: Tx, run_id: str, fence: int, number: int, outcome: str) -> bool:
-    data = frames.frame(run_id, number, b'{"type":"notice"}') + frames.terminal(outcome)
+    data = frames.batch(run_id, number, [b'{"type":"notice"}']) + frames.terminal(outcome)
     now = time.time_ns() // 1000
     return await runs.end(
         tx, run_id, fence, outcome=outcome, first=number, last=number + 1, data=data, now=now, error=None

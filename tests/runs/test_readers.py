@@ -19,7 +19,7 @@ from tests.harness.client import Chat, message
 from tests.harness.client import Turn as WholeTurn
 from tests.harness.server import ProcessServer, ThreadServer, eventually, serving
 from tests.runs.stage import Stage
-from tests.runs.wire import Wire, creating, frames_in, resuming
+from tests.runs.wire import Wire, creating, frames_in, named, resuming
 
 SIZE, MESSAGES = 20_000, 400
 """Eight megabytes: more than the kernel takes for a reader that takes nothing."""
@@ -118,7 +118,7 @@ def test_readers_that_take_nothing_cost_little_and_are_cut(torrent: ProcessServe
 def test_a_reader_that_was_cut_resumes_and_misses_nothing(torrent: ProcessServer) -> None:
     chat = torrent.backend.chat()
     with Wire(chat, "threads.create", input=message("cut"), receive_buffer=4096) as wire:
-        first = frames_in(wire.read(100_000))
+        first = frames_in(named(wire.read(100_000)))
         thread_id = first[0].event["thread"]["id"] if first[0].event else ""
         eventually(lambda: not _is_live(chat, thread_id), what="the end of the run")
     rest = chat.stream("threads.resume", thread_id=thread_id, starting_after=first[-1].id)
@@ -132,7 +132,7 @@ def test_a_reader_that_was_cut_resumes_and_misses_nothing(torrent: ProcessServer
 def test_a_reader_that_fell_behind_is_not_left_hanging_when_its_thread_is_deleted(torrent: ProcessServer) -> None:
     chat = torrent.backend.chat()
     with Wire(chat, "threads.create", input=message("much"), receive_buffer=65536) as wire:
-        first = frames_in(wire.read(100_000))
+        first = frames_in(named(wire.read(100_000)))
         thread_id = first[0].event["thread"]["id"] if first[0].event else ""
         eventually(lambda: not _is_live(chat, thread_id), what="the end of the run")
         chat.call("threads.delete", thread_id=thread_id)

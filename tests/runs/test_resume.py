@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from tests.harness.client import ApiFailure, Chat, Turn
 from tests.harness.server import ThreadServer, eventually, serving
 from tests.runs.recording import played
 from tests.runs.stage import Stage
-from tests.runs.wire import Reader, Wire, complete, frames_in, last_id, resuming
+from tests.runs.wire import Reader, Wire, complete, creating, frames_in, joined, last_id, resuming
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -43,22 +46,22 @@ def test_a_client_that_is_cut_after_any_event_sees_the_rest_live(chat: Chat, sta
 
 
 def test_a_client_that_is_cut_after_every_event_sees_every_event_once(chat: Chat, stage: Stage, text: str) -> None:
-    pieces: list[bytes] = []
+    seen = b""
     whole = None
     for reader, frame in played(chat, stage, text):
         whole = reader
-        if frame.id is None or frame.sequence <= len(frames_in(b"".join(pieces))):
+        if frame.id is None or frame.sequence <= len(frames_in(seen)):
             continue
-        after = last_id(b"".join(pieces)) or f"{frame.run_id}:0"
+        after = last_id(seen) or f"{frame.run_id}:0"
         with Wire(chat, "threads.resume", thread_id=reader.turn.thread_id, starting_after=after) as cut:
             assert cut.read_some()
-            pieces.append(complete(cut.received))
+            seen = joined(seen, complete(cut.received))
     assert whole is not None
-    if frames_in(pieces[-1])[-1].comment is None:
-        after = last_id(b"".join(pieces)) or ""
+    if frames_in(seen)[-1].comment is None:
+        after = last_id(seen) or ""
         with Wire(chat, "threads.resume", thread_id=whole.turn.thread_id, starting_after=after) as end:
-            pieces.append(end.rest())
-    assert b"".join(pieces) == whole.received
+            seen = joined(seen, end.rest())
+    assert seen == whole.received
 
 
 def test_a_client_that_is_cut_at_any_byte_of_a_live_stream_sees_every_event_once(
@@ -79,7 +82,7 @@ def test_a_client_that_is_cut_at_any_byte_of_a_live_stream_sees_every_event_once
         assert whole.received.startswith(seen)
         after = last_id(seen) or f"{whole.turn.run_id}:0"
         with Wire(chat, "threads.resume", thread_id=whole.turn.thread_id, starting_after=after) as again:
-            assert complete(seen) + again.rest() == whole.received
+            assert joined(seen, again.rest()) == whole.received
 
 
 def test_a_client_that_is_cut_at_any_byte_sees_every_event_once_after_the_run_has_ended(
@@ -88,10 +91,42 @@ def test_a_client_that_is_cut_at_any_byte_sees_every_event_once_after_the_run_ha
     chat, turn, whole = recorded
     for size in range(1, len(whole), 17):
         with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=f"{turn.run_id}:0") as cut:
-            kept = complete(cut.read(size))
+            kept = cut.read(size)
         after = last_id(kept) or f"{turn.run_id}:0"
         with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=after) as again:
-            assert kept + again.rest() == whole, f"cut after {size} bytes"
+            assert joined(kept, again.rest()) == whole, f"cut after {size} bytes"
+
+
+def test_between_a_frame_and_its_id_and_inside_the_id_a_cut_loses_and_doubles_nothing(
+    recorded: tuple[Chat, Turn, bytes],
+) -> None:
+    chat, turn, whole = recorded
+    rest_after: dict[str, bytes] = {}
+    for match in re.finditer(rb"id: [^\n]+\n\n", whole):
+        for size in range(match.start() - 2, match.end() + 1):
+            kept = whole[:size]
+            after = last_id(kept) or f"{turn.run_id}:0"
+            if after not in rest_after:
+                with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=after) as again:
+                    rest_after[after] = again.rest()
+            assert joined(kept, rest_after[after]) == whole, f"cut after {size} bytes"
+    assert len(rest_after) > 20
+
+
+def test_a_resume_in_the_middle_of_what_was_stored_at_once_begins_with_the_next_event(
+    recorded: tuple[Chat, Turn, bytes],
+) -> None:
+    chat, turn, whole = recorded
+    blocks = whole.split(b"\n\n")
+    events = [number for number, block in enumerate(blocks) if block.startswith(b"data: ")]
+    assert any(later - number == 1 for number, later in pairwise(events)), "no batch holds two frames"
+    for number, place in enumerate(events, 1):
+        rest = blocks[place + 1 :]
+        if rest[0].startswith(b"id: "):
+            del rest[0]
+        after = f"{turn.run_id}:{number}"
+        with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=after) as again:
+            assert again.rest() == b"\n\n".join(rest)
 
 
 def test_last_event_id_says_the_same_as_starting_after(recorded: tuple[Chat, Turn, bytes]) -> None:
@@ -111,6 +146,64 @@ def test_a_run_can_be_resumed_from_every_event_after_a_restart(tmp_path: Path, s
         for number, frame in enumerate(turn.frames[:-1], 1):
             rest = chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=frame.id)
             assert rest == turn.frames[number:]
+
+
+def test_events_that_an_older_version_stored_are_read_as_those_of_today(
+    tmp_path: Path, stage: Stage, text: str
+) -> None:
+    with serving(tmp_path, [stage.workflow]) as first:
+        chat = first.backend.chat()
+        reader = [reader for reader, _ in played(chat, stage, text)][-1]
+        turn, whole = reader.turn, reader.received
+    assert _store_as_before(tmp_path) > 20
+    with serving(tmp_path, [stage.workflow]) as second:
+        chat = second.backend.chat()
+        for number in range(len(turn.frames)):
+            after = f"{turn.run_id}:{number}"
+            rest = chat.stream("threads.resume", thread_id=turn.thread_id, starting_after=after)
+            assert rest == turn.frames[number:]
+        with Wire(chat, "threads.resume", thread_id=turn.thread_id, starting_after=f"{turn.run_id}:0") as again:
+            assert again.rest() == whole
+
+
+def test_a_run_that_was_live_when_its_server_was_upgraded_ends_and_can_be_resumed(
+    tmp_path: Path, stage: Stage, text: str
+) -> None:
+    stage.say(text, "one ")
+    with serving(tmp_path, [stage.workflow]) as first:
+        chat = first.backend.chat()
+        reader = creating(chat, text)
+        seen = reader.wait_for(lambda turn: turn.text)
+        stage.end(text, "two")
+        reader.wait()
+    _store_as_before(tmp_path)
+    last = seen.frames[-1].sequence
+    with closing(sqlite3.connect(tmp_path / "chatdock.db")) as database, database:
+        database.execute("UPDATE run SET status = 'running', owner = 'gone', lease_until = 0, ended_at = NULL")
+        database.execute("DELETE FROM frame WHERE first > ?", (last,))
+        database.execute("DELETE FROM item WHERE type = 'assistant_message'")
+    with serving(tmp_path, [stage.workflow]) as second:
+        chat = second.backend.chat()
+        for number, frame in enumerate(seen.frames, 1):
+            rest = chat.stream("threads.resume", thread_id=seen.thread_id, starting_after=frame.id)
+            assert rest[: last - number] == seen.frames[number:last]
+            assert Turn(rest[last - number :]).types == ["thread.item.done", "error"]
+            assert rest[-1].comment == "failed"
+        assert [item["content"][0]["text"] for item in chat.items(seen.thread_id)] == [text, "one "]
+
+
+def _store_as_before(folder: Path) -> int:
+    """Put the id of each stored frame in front of its data, as it was once written; returns the number of batches."""
+    with closing(sqlite3.connect(folder / "chatdock.db")) as database, database:
+        rows = database.execute("SELECT run_id, first, data FROM frame").fetchall()
+        for run_id, first, data in rows:
+            blocks = [block for block in data.split(b"\n\n")[:-1] if not block.startswith(b"id: ")]
+            older = b"".join(
+                block + b"\n\n" if block.startswith(b": ") else b"id: %b:%d\n%b\n\n" % (run_id.encode(), n, block)
+                for n, block in enumerate(blocks, first)
+            )
+            database.execute("UPDATE frame SET data = ? WHERE (run_id, first) = (?, ?)", (older, run_id, first))
+    return len(rows)
 
 
 def test_two_tabs_see_the_same_events(chat: Chat, stage: Stage, text: str) -> None:

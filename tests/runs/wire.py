@@ -119,8 +119,8 @@ class Reader:
 
     @property
     def frames(self) -> list[Frame]:
-        """The frames so far."""
-        return frames_in(self._wire.received)
+        """The frames so far, as far as their ids are known."""
+        return frames_in(named(self._wire.received))
 
     @property
     def turn(self) -> Turn:
@@ -191,6 +191,20 @@ def frames_in(data: bytes) -> list[Frame]:
     return [frame for frame in frames_of(iter([complete(data)])) if frame.comment != "keep-alive"]
 
 
+def named(data: bytes) -> bytes:
+    """Without frames whose id has not come yet."""
+    blocks = complete(data).split(b"\n\n")
+    while len(blocks) > 1 and blocks[-2].startswith(b"data: "):
+        del blocks[-2]
+    return b"\n\n".join(blocks)
+
+
 def last_id(data: bytes) -> str | None:
-    """The SSE id of the last complete frame that has one, as a browser would remember it."""
-    return next((frame.id for frame in reversed(frames_in(data)) if frame.id), None)
+    """The last complete SSE id, as a browser would remember it."""
+    return next((frame.id for frame in reversed(frames_in(named(data))) if frame.id), None)
+
+
+def joined(seen: bytes, again: bytes) -> bytes:
+    """What a client has that was cut after `seen` and resumed after `last_id(seen)`: it skips what it had read."""
+    unnamed = complete(seen)[len(named(seen)) :].count(b"\n\n")
+    return complete(seen) + again.split(b"\n\n", unnamed)[-1]

@@ -108,8 +108,7 @@ async def stream(line: str) -> bytes:
         frames.dump(types.StreamOptionsEvent(stream_options=types.StreamOptions(allow_cancel=True))),
     ]
     run_id = ids.run_id()
-    data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(opening, 1))
-    live = LiveRun(run_id, 1, len(opening), data)
+    live = LiveRun(run_id, 1, len(opening), frames.batch(run_id, len(opening), opening))
     database = cast("Database", Disk())
     work = Work(
         kind="message",
@@ -172,19 +171,12 @@ def folded(data: bytes) -> Json:
     by the number of the frame that ended it."""
     snapshot = Snapshot()
     drafts: Json = {}
-    for frame in frames.split(data):
-        for event in frames.payloads(frame):
-            item_id = event.get("item", {}).get("id")
-            if event["type"] == "thread.item.done" and item_id in snapshot.drafts:
-                drafts[frame.split(b"\n")[0].decode().rpartition(":")[2]] = orjson.loads(
-                    orjson.dumps(snapshot.items[item_id])
-                )
-        snapshot.apply(frame)
-    return {"outcome": outcome(data), "items": list(snapshot.items.values()), "drafts": drafts}
-
-
-def outcome(data: bytes) -> str:
-    return frames.split(data)[-1].decode()[2:].strip()
+    for number, event in enumerate(frames.payloads(data), 1):
+        item_id = event.get("item", {}).get("id")
+        if event["type"] == "thread.item.done" and item_id in snapshot.drafts:
+            drafts[str(number)] = orjson.loads(orjson.dumps(snapshot.items[item_id]))
+        snapshot.apply(b"data: %b\n\n" % orjson.dumps(event))
+    return {"outcome": frames.outcome(data), "items": list(snapshot.items.values()), "drafts": drafts}
 
 
 def name_of(line: str) -> str:

@@ -56,7 +56,7 @@ function typesOf(seen: Sighting[]): string[] {
 }
 
 test("a stream passes as it is, and each of its events is seen", async () => {
-  const text = 'id: r:1\ndata: {"type":"thread.item.updated","update":{"type":"x.text_delta"}}\n\n: completed\n\n';
+  const text = 'data: {"type":"thread.item.updated","update":{"type":"x.text_delta"}}\n\nid: r:1\n\n: completed\n\n';
   const { fetch, seen } = tapped(() =>
     stream({
       start(controller) {

@@ -68,7 +68,7 @@ export function said(text: string, how: "end" | "cut" = "end"): Response {
 }
 
 export const frame = (n: number, event: unknown, run = "crun_1") =>
-  `id: ${run}:${n}\ndata: ${JSON.stringify(event)}\n\n`;
+  `data: ${JSON.stringify(event)}\n\nid: ${run}:${n}\n\n`;
 /** Frames of one run, numbered from 1 or `from`. */
 export const frames = (events: readonly unknown[], from = 1, run = "crun_1") =>
   events.map((event, n) => frame(from + n, event, run)).join("");

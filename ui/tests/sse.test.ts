@@ -10,7 +10,7 @@ function parse(...chunks: Uint8Array[]): Frame[] {
 }
 
 const parseText = (text: string) => parse(bytes(text));
-const message = (data: string, id = "", event = "message") => ({ data, id, event });
+const message = (data: string, event = "message") => ({ data, event });
 
 describe("the parser", () => {
   const lines = [
@@ -35,17 +35,23 @@ describe("the parser", () => {
     "",
     "data",
     "",
+    "id: run_1:3",
+    "",
     ": completed",
     "",
+    "id: never finished",
     "data: never finished",
   ];
   const frames = [
     { comment: "hello" },
-    message('{"text":"Grüße 🌊"}', "run_1:1"),
-    message("no space\n two spaces\n", "run_1:1", "custom"),
+    message('{"text":"Grüße 🌊"}'),
+    { id: "run_1:1" },
+    message("no space\n two spaces\n", "custom"),
     { comment: "" },
-    message("x:y", "run_1:2"),
-    message("", "run_1:2"),
+    message("x:y"),
+    { id: "run_1:2" },
+    message(""),
+    { id: "run_1:3" },
     { comment: "completed" },
   ];
 
@@ -73,13 +79,13 @@ describe("the parser", () => {
     expect(parseText("\ufeff\ufeffdata: a\n\n")).toEqual([]);
   });
 
-  test("an id holds for the events after it, an empty one clears it, one with NUL is ignored", () => {
-    const seen = parseText("id: 1\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n");
-    expect(seen).toEqual([message("a", "1"), message("b", "1"), message("c", "1"), message("d")]);
+  test("an id comes behind the data of its block, the last one counts, one with NUL is ignored", () => {
+    const seen = parseText("id: 0\nid: 1\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n");
+    expect(seen).toEqual([message("a"), { id: "1" }, message("b"), message("c"), message("d"), { id: "" }]);
   });
 
   test("an event without data is no event, but its id counts and its name does not stay", () => {
-    expect(parseText("event: x\nid: 9\n\ndata: a\n\n")).toEqual([message("a", "9")]);
+    expect(parseText("event: x\nid: 9\n\ndata: a\n\n")).toEqual([{ id: "9" }, message("a")]);
   });
 
   // Looking at a line again with each of its pieces would take minutes.

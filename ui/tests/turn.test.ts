@@ -4,7 +4,7 @@ import { reduce } from "../src/core/reduce.ts";
 import { emptyTranscript } from "../src/core/transcript.ts";
 import { ApiError, ClientSecretError, NetworkError } from "../src/core/transport.ts";
 import { Turn, TurnLost } from "../src/core/turn.ts";
-import { answer, created, frame, frames, Live, plain, Server, said, T, thread, tick, until } from "./script.ts";
+import { answer, created, frame, Live, plain, Server, said, T, thread, tick, until } from "./script.ts";
 
 const event = (n: number) => ({ type: "progress_update", text: String(n) });
 const params = { input: { content: [], attachments: [], quoted_text: "", inference_options: {} } };
@@ -42,11 +42,11 @@ function elsewhere(): Server {
 describe("on Chatdock", () => {
   test("a cut stream is resumed after the last id, and every event is seen once", async () => {
     const server = new Server()
-      .reply("threads.create", said(`${frame(1, created()) + frame(2, event(2))}id: crun_1:3\ndata: {`))
+      .reply("threads.create", said(`${frame(1, created()) + frame(2, event(2))}data: {`))
       .reply(
         "threads.resume",
         new ApiError(503, "no"),
-        said(frame(2, event(2)) + frame(3, event(3)), "cut"),
+        said(`${frame(3, event(3))}id: crun_1:4\n`, "cut"),
         said(`${frame(4, event(4))}: completed\n\n`),
       );
     const { turn, seen, connections } = turnOf(server);
@@ -58,19 +58,63 @@ describe("on Chatdock", () => {
     expect(connections).toEqual([true, false, false, true, false, true]);
   });
 
-  test("cut anywhere, at frame boundaries and inside frames, the transcript is the same", async () => {
+  test("what was read behind the last id and comes again is skipped, wherever it is cut again", async () => {
+    const rest = plain([event(2), event(3), event(4)]);
+    const server = new Server().reply("threads.create", said(frame(1, created()) + plain([event(2), event(3)]), "cut"));
+    server.reply("threads.resume", said(plain([event(2)]), "cut"), said("", "cut"), said(rest, "cut"));
+    server.reply("threads.resume", said(`${rest}id: crun_1:4\n\n${frame(5, event(5))}: completed\n\n`));
+    const ids: string[] = [];
+    const { turn, seen } = turnOf(server, "threads.create", params, {
+      onEvent: (each: { text?: string }, id: string) => {
+        seen.push(each.text ?? "thread.created");
+        ids.push(id);
+      },
+    });
+    expect(await turn.run()).toBe("completed");
+    expect(seen).toEqual(["thread.created", "2", "3", "4", "5"]);
+    expect(ids).toEqual(["", "crun_1:2", "crun_1:3", "crun_1:4", "crun_1:5"]);
+    expect(server.of("threads.resume").map(({ params }) => params.starting_after)).toEqual(Array(4).fill("crun_1:1"));
+  });
+
+  test("a first answer that broke off before its id is asked for again, and what was read of it is skipped", async () => {
+    const server = new Server().reply("threads.create", said(plain([created(), event(2)]), "cut"));
+    server.reply("threads.create", said(`${plain([created(), event(2), event(3)])}id: crun_1:3\n\n: completed\n\n`));
+    const { turn, seen } = turnOf(server);
+    expect(await turn.run()).toBe("completed");
+    expect(seen).toEqual(["thread.created", "2", "3"]);
+    expect(server.asked.map(({ type, key }) => [type, key])).toEqual(Array(2).fill(["threads.create", "key"]));
+  });
+
+  test("ids that come oftener than before name what was skipped, too", async () => {
+    const server = new Server().reply("threads.create", said(frame(1, created()) + plain([event(2), event(3)]), "cut"));
+    server.reply("threads.resume", said(frame(2, event(2)), "cut"));
+    server.reply("threads.resume", said(`${frame(3, event(3)) + frame(4, event(4))}: completed\n\n`));
+    const { turn, seen } = turnOf(server);
+    expect(await turn.run()).toBe("completed");
+    expect(seen).toEqual(["thread.created", "2", "3", "4"]);
+    expect(server.of("threads.resume").map(({ params }) => params.starting_after)).toEqual(["crun_1:1", "crun_1:2"]);
+  });
+
+  test("cut anywhere, at frame boundaries and inside frames, the transcript is the same", {
+    timeout: 60_000,
+  }, async () => {
     const events = [created(), ...answer("u1", "a1", "Grüße 👋🏽"), { type: "notice", level: "info", message: "n" }];
-    const whole = new TextEncoder().encode(`${frames(events)}: completed\n\n`);
+    // What comes after a frame, as the server stores it: three events at a time, and an id behind them.
+    const rest = (from: number): string => {
+      const batch = events.slice(from, from - (from % 3) + 3);
+      const last = from + batch.length;
+      return batch.length ? `${plain(batch)}id: crun_1:${last}\n\n${rest(last)}` : ": completed\n\n";
+    };
+    const whole = new TextEncoder().encode(rest(0));
     const play = async (cut: number) => {
       let transcript = emptyTranscript;
       const begin = new Response(whole.slice(0, cut));
       const server = new Server().reply("threads.create", begin);
-      // What the server sends after the frame that arrived last.
       server.reply("threads.resume", ({ params: { starting_after } }: { params: { starting_after: string } }) => {
         const from = Number(starting_after.split(":")[1]);
-        return said(`${frames(events.slice(from), from + 1)}: completed\n\n`);
+        return said(rest(from));
       });
-      server.reply("threads.create", () => said(`${frames(events)}: completed\n\n`));
+      server.reply("threads.create", () => said(rest(0)));
       const { turn } = turnOf(server, "threads.create", params, {
         onEvent: (each: never, id: string) => {
           transcript = reduce(transcript, each, id) ?? transcript;
@@ -292,7 +336,7 @@ describe("on other servers", () => {
   });
 
   test("ids of another kind are nobody's place in a run", async () => {
-    const body = `id: 7\ndata: ${JSON.stringify(event(1))}\n\ndata: ${JSON.stringify(event(2))}\n\n`;
+    const body = `id: 7\n${plain([event(1), event(2)])}id: 8\n\n`;
     const { turn, seen } = turnOf(elsewhere().reply("threads.create", said(body)));
     expect(await turn.run()).toBe("closed");
     expect(seen).toEqual(["1", "2"]);

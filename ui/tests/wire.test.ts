@@ -36,21 +36,26 @@ describe("what the server writes", () => {
     const { outcome, items, drafts }: Folded = JSON.parse(read(`${name}.json`));
     const seen = new Set<string>();
     let transcript: Transcript = emptyTranscript;
-    let last = "";
+    let [last, place] = ["", 0];
     for await (const frame of readFrames(said(read(`${name}.sse`)).body!)) {
       if ("comment" in frame) {
         last = frame.comment;
         continue;
       }
+      if ("id" in frame) {
+        expect(frame.id.split(":")[1]).toBe(String(place));
+        continue;
+      }
       const event: StreamEvent = JSON.parse(frame.data);
-      const sequence = frame.id.split(":")[1]!;
+      place += 1;
+      const sequence = String(place);
       const draft = drafts[sequence];
       if (draft) {
         seen.add(sequence);
         expect(bare(transcript).find(({ id }) => id === draft.id)).toEqual(draft);
         expect(transcript.open.has(draft.id)).toBe(true);
       }
-      const next = reduce(transcript, event, frame.id);
+      const next = reduce(transcript, event, `crun_1:${place}`);
       expect(next, frame.data).not.toBeNull();
       transcript = next!;
     }

@@ -217,11 +217,9 @@ class Turns:
         async for last, stored in self._log.stored(run["id"]):
             snapshot.apply(stored)
             # The run may have ended by now: its last frame, which is no event, is then left to the follower.
-            position = last - 1 if frames.is_terminal(frames.split(stored)[-1]) else last
-        shown = list(snapshot.events())
-        opening = [b"data: %b\n\n" % payload for payload in shown[:-1]]
-        opening += [frames.frame(run["id"], position, payload) for payload in shown[-1:]]
-        return Stream(self._log.follow(run["id"], position), thread_id, b"".join(opening))
+            position = last - 1 if frames.outcome(stored) else last
+        opening = frames.batch(run["id"], position, list(snapshot.events()))
+        return Stream(self._log.follow(run["id"], position), thread_id, opening)
 
     async def _rejoin(self, session: Session, run_id: str) -> Stream:
         """The stream of a request that was accepted before."""
@@ -272,7 +270,7 @@ class Turns:
             last_sequence=last,
             created_at=now,
         )
-        data = b"".join(frames.frame(run_id, n, payload) for n, payload in enumerate(accepted.payloads, 1))
+        data = frames.batch(run_id, last, accepted.payloads)
         if data:
             await runs.add_frames(tx, run_id, 1, last, data)
         if caller.idempotency_key:

@@ -1,13 +1,16 @@
 """Frames: events as the bytes of a server-sent event stream.
 
-A frame is `id: <run id>:<sequence>`, `data: {json}` and a blank line; JSON holds no raw line break, so a blank line
-always ends a frame. The last frame of a run is a comment with its outcome (`: completed`), which stock clients skip and
-which tells ours that the stream ended rather than broke.
+A frame is `data: {json}` and a blank line; JSON holds no raw line break, so a blank line always ends a frame. Behind
+the frames of a batch stands `id: <run id>:<sequence>` and names the last of them: in a block of its own, since readers
+exist that take only blocks which begin with `data: `, and behind them, since a cut in between must lose nothing. The
+last frame of a run is a comment with its outcome (`: completed`), which stock clients skip and which tells ours that
+the stream ended rather than broke.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +21,7 @@ from pydantic_core import PydanticSerializationError
 from chatdock.protocol.kinds import HIDDEN_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pydantic import BaseModel
 
@@ -26,6 +29,8 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 ITEM: TypeAdapter[types.ThreadItem] = TypeAdapter(types.ThreadItem)
 """Reads a stored item."""
+
+_OLDER_FRAME = re.compile(rb"id: ([^\n]+)\n(data: [^\n]*\n\n)")
 
 _DUMP_CONTEXT = {"exclude_metadata": True}
 
@@ -134,9 +139,11 @@ def error_event(message: str | None = None, *, code: str | None = None, allow_re
     return orjson.dumps({**event, "allow_retry": allow_retry})
 
 
-def frame(run_id: str, sequence: int, payload: bytes) -> bytes:
-    """One frame with its SSE id."""
-    return b"id: %b:%d\ndata: %b\n\n" % (run_id.encode(), sequence, payload)
+def batch(run_id: str, last: int, events: Sequence[bytes]) -> bytes:
+    """Events, as JSON, as the frames up to number `last` of a run, and their id."""
+    if not events:
+        return b""
+    return b"data: %b\n\nid: %b:%d\n\n" % (b"\n\ndata: ".join(events), run_id.encode(), last)
 
 
 def terminal(outcome: str) -> bytes:
@@ -144,19 +151,29 @@ def terminal(outcome: str) -> bytes:
     return b": %b\n\n" % outcome.encode()
 
 
-def is_terminal(frame: bytes) -> bool:
-    """Whether this is a run's last frame."""
-    return frame.startswith(b": ")
+def outcome(data: bytes) -> str | None:
+    """The outcome with which a batch ends, if it is a run's last."""
+    last = data.rsplit(b"\n\n", 2)[-2:][0]
+    return last[2:].decode() if last.startswith(b": ") else None
 
 
-def split(data: bytes) -> list[bytes]:
-    """The single frames of a batch."""
-    return [part + b"\n\n" for part in data.split(b"\n\n")[:-1]]
+def without(data: bytes, count: int) -> bytes:
+    """A batch without its first `count` frames, and without their id when it names none that is left."""
+    rest = data.split(b"\n\n", count)[-1]
+    return rest.partition(b"\n\n")[2] if rest.startswith(b"id: ") else rest
+
+
+def upgraded(data: bytes) -> bytes:
+    """A stored batch as it is written today. Databases hold batches in which each frame begins with its id."""
+    if not data.startswith(b"id: "):
+        return data
+    found = list(_OLDER_FRAME.finditer(data))
+    events, end = b"".join(one[2] for one in found), found[-1].end()
+    return b"%bid: %b\n\n%b" % (events, found[-1][1], data[end:])
 
 
 def payloads(data: bytes) -> Iterator[dict[str, Any]]:
     """The events of a batch, parsed."""
-    for part in data.split(b"\n\n"):
-        for line in part.split(b"\n"):
-            if line.startswith(b"data: "):
-                yield orjson.loads(line[6:])
+    for block in data.split(b"\n\n"):
+        if block.startswith(b"data: "):
+            yield orjson.loads(block[6:])

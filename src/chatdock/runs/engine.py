@@ -264,7 +264,7 @@ class Engine:
             payloads.append(frames.error_event(INTERRUPTED, allow_retry=True))
         outcome = "cancelled" if cancelled else "failed"
         first = last + 1
-        data = b"".join(frames.frame(run_id, first + n, payload) for n, payload in enumerate(payloads))
+        data = frames.batch(run_id, last + len(payloads), payloads)
 
         async def end(tx: Tx) -> bool:
             ended = await runs.end(

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from chatdock.protocol.frames import KEEP_ALIVE, split
+from chatdock.protocol.frames import KEEP_ALIVE, upgraded, without
 from chatdock.storage import runs
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class RunLog:
     async def stored_page(self, run_id: str, after: int) -> list[tuple[int, bytes]]:
         """The next few of them."""
         rows = await self.database.read(lambda tx: runs.frames(tx, run_id, after))
-        return [(row["last"], _above(row["first"], row["data"], after)) for row in rows]
+        return [(row["last"], _above(row["first"], upgraded(row["data"]), after)) for row in rows]
 
     def follow(self, run_id: str, after: int = 0) -> Follower:
         """A follower of the frames with a sequence number above `after`; close it when done."""
@@ -232,4 +232,4 @@ class Follower:
 
 def _above(first: int, data: bytes, after: int) -> bytes:
     """The frames of a batch that begins with number `first` whose numbers are above `after`."""
-    return data if after < first else b"".join(split(data)[after - first + 1 :])
+    return data if after < first else without(data, after - first + 1)

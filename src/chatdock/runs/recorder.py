@@ -400,9 +400,8 @@ class Recorder:
         self._merge_deltas()
         self._notice_thread_changes()
         first = self._sequence + 1
-        run_id = self._live.run_id
-        data = b"".join([frames.frame(run_id, first + n, payload) for n, payload in enumerate(self._payloads)])
         self._sequence += len(self._payloads)
+        data = frames.batch(self._live.run_id, self._sequence, self._payloads)
         self._payloads.clear()
         self._full_at = max(0, self._left - MAX_PENDING_BYTES)
         changes, self._changes = self._changes, []

@@ -6,8 +6,11 @@
 
 import { NetworkError } from "./transport.ts";
 
-/** `id` is the last id that the stream has given, "" before the first; `event` is "message" unless it was named. */
-export type Frame = { data: string; id: string; event: string } | { comment: string };
+/**
+ * `event` is "message" unless it was named. An `id` names the data above it, up to the id before: a block with both is
+ * data and then an id, since it may be resumed from only once its data was read.
+ */
+export type Frame = { data: string; event: string } | { id: string } | { comment: string };
 
 /** Turns bytes, cut anywhere, into frames. Takes time in proportion to the bytes, however long a line is. */
 export class SseParser {
@@ -17,7 +20,7 @@ export class SseParser {
   #afterCarriageReturn = false;
   #data: string[] = [];
   #event = "";
-  #lastId = "";
+  #id: string | null = null;
 
   push(bytes: Uint8Array): Frame[] {
     const frames: Frame[] = [];
@@ -39,11 +42,11 @@ export class SseParser {
 
   #line(line: string, frames: Frame[]): void {
     if (line === "") {
-      if (this.#data.length) {
-        frames.push({ data: this.#data.join("\n"), id: this.#lastId, event: this.#event || "message" });
-      }
+      if (this.#data.length) frames.push({ data: this.#data.join("\n"), event: this.#event || "message" });
+      if (this.#id !== null) frames.push({ id: this.#id });
       this.#data = [];
       this.#event = "";
+      this.#id = null;
       return;
     }
     const colon = line.indexOf(":");
@@ -52,7 +55,7 @@ export class SseParser {
     if (colon === 0) frames.push({ comment: value });
     else if (field === "data") this.#data.push(value);
     else if (field === "event") this.#event = value;
-    else if (field === "id" && !value.includes("\0")) this.#lastId = value;
+    else if (field === "id" && !value.includes("\0")) this.#id = value;
   }
 }
 

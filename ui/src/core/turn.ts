@@ -34,7 +34,7 @@ export interface TurnOptions<T extends keyof StreamingOperations = keyof Streami
   key?: string;
   /** Whether the server is known to be Chatdock, whose runs can be resumed and cancelled. */
   isChatdock?: boolean;
-  /** Every event once, in order, with its frame's id, "" where the server gives none. */
+  /** Every event once, in order, with its frame's id, "" where the server gives none or has not given any yet. */
   onEvent(event: StreamEvent, frameId: string): void;
   /** A frame that holds no event. */
   onUnreadable?(): void;
@@ -48,7 +48,10 @@ export class Turn {
   readonly #pause: Pause;
   readonly #connection = new AbortController();
   #threadId: string | null;
+  /** The id that came last names the frames up to there; so many were read behind it, and so many of them come again. */
   #lastId = "";
+  #behind = 0;
+  #known = 0;
   #isChatdock: boolean;
   /** An answer has come. */
   #begun: boolean;
@@ -82,7 +85,7 @@ export class Turn {
    */
   async run(): Promise<TurnEnd> {
     for (let tries = 0; ; ) {
-      const seen = this.#lastId;
+      const place = this.#place();
       let wait: number | null = null;
       try {
         this.#asking = true;
@@ -94,7 +97,7 @@ export class Turn {
       } finally {
         this.#asking = false;
       }
-      tries = this.#lastId === seen ? tries + 1 : 1;
+      tries = this.#place() === place ? tries + 1 : 1;
       if (this.#begun && tries > TRIES_BEFORE_DOUBT && (await this.#isOver())) throw new TurnLost("The run is over.");
       if (this.#connection.signal.aborted) return this.#leaving ? "left" : "stopped";
       this.#options.onConnection?.(false);
@@ -127,6 +130,9 @@ export class Turn {
   async #follow(): Promise<TurnEnd | null> {
     const { transport, key, onConnection } = this.#options;
     const { type, params } = this.#request();
+    const isSnapshot = type === "threads.resume" && !("starting_after" in params);
+    if (isSnapshot) this.#behind = 0;
+    this.#known = this.#behind;
     const { signal } = this.#connection;
     const response = await transport.stream(type, params, { signal, key });
     onConnection?.(true);
@@ -140,8 +146,10 @@ export class Turn {
             this.#isChatdock = true;
             return frame.comment as Outcome;
           }
+        } else if ("id" in frame) {
+          this.#mark(frame.id);
         } else {
-          this.#take(frame.data, frame.id);
+          this.#take(frame.data);
         }
         this.#heed();
       }
@@ -165,21 +173,37 @@ export class Turn {
     return this.#lastId !== "" || this.#options.type === "threads.resume" || this.#options.transport.honoursKeys;
   }
 
-  #take(data: string, id: string): void {
-    const place = FRAME_ID.exec(id);
-    if (place) {
-      const last = FRAME_ID.exec(this.#lastId);
-      if (last && last[1] === place[1] && Number(place[2]) <= Number(last[2])) return;
-      this.#isChatdock = true;
-      this.#lastId = id;
+  #mark(id: string): void {
+    if (!FRAME_ID.test(id)) return;
+    this.#isChatdock = true;
+    this.#lastId = id;
+    this.#behind = this.#known;
+  }
+
+  #take(data: string): void {
+    if (this.#known > 0) {
+      this.#known -= 1;
+      return;
     }
+    this.#behind += 1;
     const event = parse(data);
     if (!event) {
       this.#options.onUnreadable?.();
       return;
     }
     this.#threadId ??= threadIdOf(event);
-    this.#options.onEvent(event, place ? id : "");
+    this.#options.onEvent(event, this.#frameId());
+  }
+
+  /** How far the stream was read. */
+  #place(): string {
+    return `${this.#lastId} ${this.#behind}`;
+  }
+
+  /** Of the frame that was read last: a run's frames are numbered without gaps. */
+  #frameId(): string {
+    const [, run, last] = FRAME_ID.exec(this.#lastId) ?? [];
+    return run ? `${run}:${Number(last) + this.#behind}` : "";
   }
 
   /** Does what was asked for before the server had answered. */

@@ -36,7 +36,7 @@ export function tapFetch(seen: (sighting: Sighting) => void): void {
       return passing(response, response.body, (bytes) => {
         for (const frame of parser.push(bytes)) {
           if ("comment" in frame) tell("received", `: ${frame.comment}`, undefined);
-          else {
+          else if ("data" in frame) {
             const event = parse(frame.data);
             tell("received", typeOf(event) ?? "?", event, typeOf(event) === "error");
           }
