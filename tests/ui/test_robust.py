@@ -27,6 +27,8 @@ TABS = 5
 CUTS = 5
 """Of one tab's answer, at most: a request whose every answer is lost is given up at the sixth."""
 NUMBERS = 200
+MOST_CONNECTIONS = 6
+"""Of a browser to one host over HTTP/1.1."""
 
 
 @pytest.fixture
@@ -193,6 +195,18 @@ def test_a_second_tab_follows_the_same_answer_and_may_stop_it(chat: Opener) -> N
         each.idle()
         expect(each.button("Send")).to_be_visible()
     assert shown_text(page) == shown_text(other)
+
+
+@pytest.mark.row("N4")
+def test_tabs_that_wait_for_nothing_hold_no_connection(chat: Opener, stage: Stage) -> None:
+    # A browser has as many connections over all tabs: an idle tab that held one would stop the last of them.
+    tabs = [chat(user="many tabs")]
+    tabs += [chat(user="many tabs", beside=tabs[0]) for _ in range(MOST_CONNECTIONS)]
+    for tab in tabs:
+        tab.send("count 3")
+        tab.idle()
+        assert shown_text(tab) == [counted(3)]
+    assert not stage.server.world.turns._log._followers
 
 
 @pytest.mark.row("N5")
