@@ -78,6 +78,20 @@ class PayloadTooLarge(ApiError):
     type = "invalid_request_error"
 
 
+class RequestTimeout(ApiError):
+    """The request came too slowly."""
+
+    status = 408
+    type = "invalid_request_error"
+
+
+class HeadTooLarge(ApiError):
+    """The request's address and headers are over the limit."""
+
+    status = 431
+    type = "invalid_request_error"
+
+
 class IdempotencyMismatch(ApiError):
     """An Idempotency-Key came again with another request."""
 

@@ -24,6 +24,13 @@ class Metrics:
         self.requests = Counter(
             "chatdock_requests", "Requests answered, by status.", ["status"], registry=self.registry
         )
+        self.connections_cut = Counter(
+            "chatdock_connections_cut",
+            "Connections that were closed because the client was too slow (idle, head, body, reader) or too many were "
+            "open (displaced, refused).",
+            ["reason"],
+            registry=self.registry,
+        )
 
     def render(self) -> bytes:
         """The exposition format that Prometheus reads."""

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
+
+from chatdock.api.connection import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,14 +27,22 @@ log = structlog.get_logger("chatdock.server")
 GRACEFUL_SECONDS = 2
 STUCK_SECONDS = 1.0
 BACKLOG = 2048
+RESERVED_FILES = 128
+"""Open files that connections leave to the database, model endpoints and whatever a workflow opens."""
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+UNSENT_BYTES = 131_072
+"""What the kernel takes for a reader beyond what is on its way: more of a response waits where it can be seen."""
 
 
 class Server(uvicorn.Server):
     """uvicorn, except that SIGTERM first lets live runs finish while new work gets 503."""
 
     def __init__(self, app: Edge, settings: Settings, host: str, port: int) -> None:
+        self.connections = Connections(settings, app.metrics, limit=_connection_limit(settings))
         config = uvicorn.Config(
             app,
+            http=self.connections.protocol,  # type: ignore[arg-type] - it is called as the class would be
+            ws="none",
             host=host,
             port=port,
             log_config=None,
@@ -46,6 +57,8 @@ class Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._draining: asyncio.Task[None] | None = None
+        self._next_look = 0.0
+        self._out_of_files = False
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, and end even when a workflow does not: its run has been ended without it."""
@@ -56,6 +69,33 @@ class Server(uvicorn.Server):
         if left and (await asyncio.wait(left, timeout=STUCK_SECONDS))[1]:
             log.error("tasks_ignore_cancel")
             os._exit(0)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start. What asyncio says each second while files run out is said once, by `_look_at_files`."""
+        asyncio.get_running_loop().set_exception_handler(_without_accept_errors)
+        await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the connections as often as their deadlines want; whether to stop."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_look:
+            self._next_look = now + self.connections.interval
+            self.connections.look(now)
+            self._look_at_files()
+        return await super().on_tick(counter)
+
+    def _look_at_files(self) -> None:
+        """Say once that no file can be opened, and once that it is over: uvloop drops new connections in silence."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            if error.errno in OUT_OF_FILES and not self._out_of_files:
+                self._out_of_files = True
+                log.error("out_of_open_files", limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0], error=str(error))
+        else:
+            if self._out_of_files:
+                self._out_of_files = False
+                log.warning("open_files_again")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,6 +127,25 @@ class Server(uvicorn.Server):
                     await engine.close()
         finally:
             self.should_exit = True
+
+
+def _without_accept_errors(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if not (isinstance(error, OSError) and error.errno in OUT_OF_FILES):
+        loop.default_exception_handler(context)
+
+
+def _connection_limit(settings: Settings) -> int:
+    """As many as the settings say, if the process may have as many open files; what it may have is raised for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connection_limit + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            log.warning("connection_limit_lowered", to=max(1, soft - RESERVED_FILES), open_files=soft)
+            return max(1, soft - RESERVED_FILES)
+    return settings.connection_limit
 
 
 class CannotListen(OSError):
@@ -124,6 +183,9 @@ def _listening(host: str, port: int, settings: Settings) -> socket.socket:
     user_timeout: Any = getattr(socket, "TCP_USER_TIMEOUT", None)
     if user_timeout is not None:
         listener.setsockopt(socket.IPPROTO_TCP, user_timeout, int(settings.slow_reader_timeout * 1000))
+    unsent: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if unsent is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, unsent, UNSENT_BYTES)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)

@@ -147,6 +147,39 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
     max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
+    max_head_bytes: int = Field(
+        default=32_768,
+        ge=1024,
+        description="The largest head of a request (its address and headers), in bytes. It has 100 headers at most.",
+    )
+    request_timeout: float = Field(
+        default=10,
+        gt=0,
+        description="How long a connection may stay open without a request, how long a request's head may take, and "
+        "how long its body may take beside one second for each KiB, in seconds.",
+    )
+    connection_limit: int = Field(
+        default=4096,
+        ge=1,
+        description="How many connections may be open at once. One more takes the place of the one that has waited "
+        "longest without a whole request; when there is none, it gets 503.",
+    )
+    page_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        description="How large a page of threads or items may be, in bytes. One record more ends it early with "
+        "`has_more`; a single record may be larger.",
+    )
+    session_response_limit: int = Field(
+        default=32,
+        ge=1,
+        description="How many responses of one session may be under way at once, streams included; the next request "
+        "gets 429.",
+    )
+    user_response_limit: int = Field(default=64, ge=1, description="The same for all sessions of a user together.")
+    response_limit: int = Field(
+        default=4096, ge=1, description="The same for the process, with those to API keys and to nobody."
+    )
 
     @field_validator("api_keys", "allowed_origins", "turn_headers", mode="before")
     @classmethod

@@ -69,7 +69,7 @@ class Edge:
         self.doors: dict[str, ASGIApp] = {}
         self._app = app
         self._settings = settings
-        self._metrics = metrics
+        self.metrics = metrics
         self._plain = Failures(self._answer)
         self._cors = _cors(self._plain, settings)
 
@@ -97,7 +97,7 @@ class Edge:
                     (b"openai-processing-ms", str(took).encode()),
                     *_SECURITY_HEADERS,
                 ]
-                self._metrics.requests.labels(message["status"]).inc()
+                self.metrics.requests.labels(message["status"]).inc()
             await send(message)
 
         app: ASGIApp = self._cors if scope["path"] in self.doors else self._plain
