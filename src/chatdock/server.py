@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 import uvicorn
@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
         self.connections = Connections(settings, app.metrics, limit=_connection_limit(settings))
         config = uvicorn.Config(
             app,
-            http=self.connections.protocol,  # type: ignore[arg-type] - it is called as the class would be
+            http=cast("type[asyncio.Protocol]", self.connections.protocol),
             ws="none",
             host=host,
             port=port,

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +27,7 @@ HEAD_BYTES = 4096
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     """A server that waits for nobody."""
-    limits = {"request_timeout": 0.2, "slow_reader_timeout": 0.4, "max_head_bytes": HEAD_BYTES}
+    limits: dict[str, Any] = {"request_timeout": 0.2, "slow_reader_timeout": 0.4, "max_head_bytes": HEAD_BYTES}
     with serving(tmp_path_factory.mktemp("hasty"), [echo], **limits) as server:
         yield server
 
@@ -233,6 +234,7 @@ def test_a_reader_that_takes_nothing_of_a_response_is_cut(hasty: ThreadServer, w
 GRAB = """
 import asyncio, os, resource
 from pathlib import Path
+from typing import Any
 from chatdock import workflow
 
 @workflow("wf_test")

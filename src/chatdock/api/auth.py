@@ -1,15 +1,19 @@
-"""Who is asking: an application with an API key, or a user with a client secret."""
+"""Who is asking: an application with an API key, or a user with a client secret; asked before the body is read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 
+from chatdock.api.body import read_json
 from chatdock.errors import Unauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from starlette.types import Message
 
 MISSING = "You didn't provide a credential. Send it in an Authorization header, as in 'Authorization: Bearer YOUR_KEY'."
 
@@ -22,10 +26,47 @@ class ApiKey:
         self.project_id = project_id
 
 
-async def require_api_key(request: Request) -> ApiKey:
-    """The API key of a request, or `Unauthorized`."""
-    secret = bearer(request.scope["headers"])
-    return ApiKey(secret, await request.app.state.world.keys.project(secret))
+class BoundedRoute(APIRoute):
+    """A route whose body is read within its bounds, and not before `admit`: FastAPI reads it before all else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request."""
+        answer = super().get_route_handler()
+
+        async def answer_bounded(request: Request) -> Response:
+            await self.admit(request)
+            if request.method in {"GET", "HEAD"}:
+                return await answer(request)
+            whole: bytes | None = await read_json(request.receive, request.app.state.world.settings)
+
+            async def receive() -> Message:
+                nonlocal whole
+                if whole is None:
+                    return await request.receive()
+                body, whole = whole, None
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await answer(Request(request.scope, receive))
+
+        return answer_bounded
+
+    async def admit(self, request: Request) -> None:
+        """Raise when the request is not to be answered."""
+
+
+class KeyRoute(BoundedRoute):
+    """A route for API keys."""
+
+    async def admit(self, request: Request) -> None:
+        """Find out which key it is, or raise `Unauthorized`."""
+        secret = bearer(request.scope["headers"])
+        request.scope["chatdock.key"] = ApiKey(secret, await request.app.state.world.keys.project(secret))
+
+
+def require_api_key(request: Request) -> ApiKey:
+    """The API key of a request to a `KeyRoute`."""
+    key: ApiKey = request.scope["chatdock.key"]
+    return key
 
 
 Key = Annotated[ApiKey, Depends(require_api_key)]

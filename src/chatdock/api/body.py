@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
 from chatdock.errors import InvalidRequest, PayloadTooLarge
 
 if TYPE_CHECKING:
-    from starlette.types import Receive
+    from collections.abc import Awaitable
+
+    from starlette.types import Message, Receive
 
     from chatdock.settings import Settings
+
+T = TypeVar("T")
+
+_OTHERS = bytes(set(range(256)) - set(b"{}[]"))
+_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+"""One level down, one level up, as signed bytes."""
 
 
 async def read_json(receive: Receive, settings: Settings) -> bytes:
@@ -36,24 +46,31 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+async def admit(admission: Awaitable[T], receive: Receive) -> tuple[T, Receive]:
+    """The outcome of `admission`, and how to receive the body, of which next to nothing is read before.
+
+    The piece that comes with the head is taken meanwhile: a client that goes away takes with it what was not received.
+    """
+    arriving: list[asyncio.Future[Message]] = [asyncio.ensure_future(receive())]
+    try:
+        admitted = await admission
+    except BaseException:
+        arriving[0].cancel()
+        raise
+
+    async def receive_on() -> Message:
+        return await (arriving.pop() if arriving else receive())
+
+    return admitted, receive_on
+
+
 def check_depth(body: bytes, limit: int) -> None:
     """`InvalidRequest` when JSON is nested deeper than `limit`."""
     if body.count(b"{") + body.count(b"[") <= limit:
         return
-    depth, in_string, escaped = 0, False, False
-    for byte in body:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"{[":
-            depth += 1
-            if depth > limit:
-                raise InvalidRequest(f"The request's JSON is nested deeper than {limit} levels.", code="json_too_deep")
-        elif byte in b"}]":
-            depth -= 1
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(body.split(b'"')[::2])
+    steps = memoryview(outside_strings.translate(_STEPS, delete=_OTHERS)).cast("b")
+    if max(accumulate(steps), default=0) > limit:
+        raise InvalidRequest(f"The request's JSON is nested deeper than {limit} levels.", code="json_too_deep")

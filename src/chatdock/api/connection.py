@@ -19,6 +19,9 @@ from chatdock.errors import ApiError, HeadTooLarge, InvalidRequest, RequestTimeo
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn._types import HTTPScope
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from chatdock.metrics import Metrics
     from chatdock.settings import Settings
 
@@ -109,7 +112,8 @@ class Connection(HttpToolsProtocol):
     def look(self, now: float) -> None:
         """Close the connection when its client is too slow."""
         if self._taking.is_late(self.transport.get_write_buffer_size(), now):
-            log.warning("slow_reader_cut", path=self.scope["path"][:200] if self.scope else None)
+            scope: HTTPScope | None = self.scope
+            log.warning("slow_reader_cut", path=scope and scope["path"][:200])
             self._cut("reader")
         elif self.transport.is_closing():
             pass  # as soon as the client has taken the rest
@@ -240,11 +244,12 @@ class Connection(HttpToolsProtocol):
         """Answer with an error, unless an answer has begun, and close."""
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            if self._sending.part is not Part.BODY or self.cycle.response_started or self.pipeline:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if self._sending.part is not Part.BODY or cycle.response_started or self.pipeline:
                 self.transport.abort()  # the error is not about the request that is being answered
                 return
-            self.cycle.disconnected = True  # whoever answers it speaks to nobody from now on
+            cycle.disconnected = True  # whoever answers it speaks to nobody from now on
         body = orjson.dumps(error.envelope())
         headers = {
             "content-type": "application/json",

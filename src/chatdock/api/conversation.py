@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from pydantic import ValidationError
 
 from chatdock.api.auth import bearer
-from chatdock.api.body import read_json
+from chatdock.api.body import admit, read_json
 from chatdock.api.errors import MethodNotAllowed, from_validation
 from chatdock.api.send import send_body
 from chatdock.api.sse import SlowReader, send_stream
@@ -44,9 +44,8 @@ class Conversation:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
-        # First, since a client that goes away takes with it what was not read.
+        session, receive = await admit(world.sessions.authenticate(bearer(scope["headers"])), receive)
         body = await read_json(receive, world.settings)
-        session = await world.sessions.authenticate(bearer(scope["headers"]))
         headers = {bytes(name): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             operation = ops.OPERATION.validate_json(body)

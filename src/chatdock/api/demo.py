@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
+from chatdock.api.auth import BoundedRoute
 from chatdock.chat.keys import DEFAULT_PROJECT
 from chatdock.errors import Conflict, NotFound, Unavailable
 from chatdock.protocol import rest
@@ -30,7 +31,7 @@ _POLICY = (
 )
 """What the pages may do; who may frame them is added for each."""
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=BoundedRoute)
 
 
 class DemoSessionParams(BaseModel):

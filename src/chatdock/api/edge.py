@@ -1,4 +1,4 @@
-"""What every request passes: an id, the time it took, a bound on its body, one shape for every error.
+"""What every request passes: an id, the time it took, one shape for every error.
 
 Plain ASGI around the application, so that a streamed response costs nothing here but its headers.
 """
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.middleware.cors import CORSMiddleware
 
-from chatdock.api.body import read_json
 from chatdock.api.send import send_json
 from chatdock.errors import ApiError
 
@@ -105,23 +104,8 @@ class Edge:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        door = self.doors.get(scope["path"])
-        if door is None and scope["method"] == "POST":
-            receive = await self._checked(receive)
-        await (door or self._app)(scope, receive, send)
-
-    async def _checked(self, receive: Receive) -> Receive:
-        """Read the body within its bounds and hand it on in one piece."""
-        body: bytes | None = await read_json(receive, self._settings)
-
-        async def receive_again() -> Message:
-            nonlocal body
-            if body is None:
-                return await receive()
-            whole, body = body, None
-            return {"type": "http.request", "body": whole, "more_body": False}
-
-        return receive_again
+        app = self.doors.get(scope["path"]) or self._app
+        await app(scope, receive, send)
 
 
 def _cors(app: ASGIApp, settings: Settings) -> CORSMiddleware:

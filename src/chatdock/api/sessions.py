@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
-from chatdock.api.auth import Key
+from chatdock.api.auth import Key, KeyRoute
 from chatdock.protocol import rest
 
-router = APIRouter(prefix="/v1/chatkit/sessions", tags=["sessions"])
+router = APIRouter(prefix="/v1/chatkit/sessions", tags=["sessions"], route_class=KeyRoute)
 
 
 @router.post("", operation_id="createSession")

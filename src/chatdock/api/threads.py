@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 
-from chatdock.api.auth import Key
+from chatdock.api.auth import Key, KeyRoute
 from chatdock.protocol import rest
 from chatdock.protocol.operations import PAGE_DEFAULT, PAGE_MAX
 from chatdock.storage.threads import Scope
 
-router = APIRouter(prefix="/v1/chatkit/threads", tags=["threads"])
+router = APIRouter(prefix="/v1/chatkit/threads", tags=["threads"], route_class=KeyRoute)
 
 Limit = Annotated[int, Query(ge=0, le=PAGE_MAX, description="How many at most.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="By creation time.")]
