@@ -435,7 +435,7 @@ def test_a_database_that_takes_no_more_is_said_once_and_what_was_stored_stays(tm
 def test_what_is_not_there_is_not_exported_as_nothing(tmp_path: Path) -> None:
     done = chatdock(tmp_path, "export")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"chatdock: there is no database at sqlite:///")
+    assert done.stderr.startswith(f"chatdock: there is no database at {tmp_path}/chatdock.db".encode())
     assert list(tmp_path.iterdir()) == []
 
 
