@@ -127,8 +127,8 @@ def test_a_workflow_that_ends_before_it_is_where_it_was_says_so(tmp_path: Path) 
     assert failed.events[-1]["message"] == "This assistant cannot go on from where it waited. Please try again."
 
 
-def test_a_model_that_fails_after_the_approval_offers_a_retry_of_the_whole(tmp_path: Path) -> None:
-    steps: tuple[Step, ...] = (LETTER, DRAFT, Status(400), LETTER, DRAFT)
+def test_a_model_that_fails_after_the_approval_is_asked_again_by_a_retry_and_nobody_else_is(tmp_path: Path) -> None:
+    steps: tuple[Step, ...] = (LETTER, DRAFT, Status(400), [Say("It is on its way.")])
     with scripted_export(tmp_path, "letters", *steps) as (chat, _):
         drafted = chat.create("A letter")
         [card] = drafted.done("widget")
@@ -137,7 +137,9 @@ def test_a_model_that_fails_after_the_approval_offers_a_retry_of_the_whole(tmp_p
         [question] = drafted.done("user_message")
         params = {"thread_id": drafted.thread_id, "item_id": question["id"]}
         again = Turn(chat.stream("threads.retry_after_item", **params))
-        assert len(again.done("widget")) == 1
+        said = [item["content"][0]["text"] for item in again.done("assistant_message")]
+        assert said == ["Dear Ann, all is well.", "It is on its way."]
+        assert [badge(each) for each in cards(chat, drafted)] == ["Approved"]
 
 
 def test_what_an_agent_of_the_same_id_asked_before_cannot_be_continued_and_offers_a_retry(tmp_path: Path) -> None:

@@ -27,8 +27,10 @@ from chatdock.runs.work import Kind, Work, make_turn
 from chatdock.storage import idempotency, items, runs, threads
 from chatdock.storage.threads import thread_from_row
 from chatdock.storage.times import to_micros
+from chatdock.workflows.turn import reached
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from chatdock.chat.sessions import Session
@@ -497,15 +499,39 @@ async def _answer(tx: Tx, accepted: Accepted, params: types.ThreadAddStructuredI
 
 
 async def _retry(tx: Tx, accepted: Accepted, item_id: str) -> Accepted:
-    """Remove what stands after a user message, and answer it again."""
+    """Remove what stands after a user message, and answer it again.
+
+    What a run has come to that broke off after its tools had been called stays, and is told once more: clients take
+    all off the screen when they ask for this.
+    """
     thread_id = accepted.thread.id
     row = await find_item(tx, thread_id, item_id)
     item = ITEM.validate_json(row["data"])
     if not isinstance(item, types.UserMessageItem):
         raise InvalidRequest(f"params.item_id must name a user message, not a {item.type}.", param="params.item_id")
-    for later in await items.after(tx, thread_id, row["position"]):
-        if later["type"] not in HIDDEN_TYPES:
-            accepted.payloads.append(frames.removed(later["id"]))
-    await items.remove_after(tx, thread_id, row["position"])
+    later = await items.after(tx, thread_id, row["position"])
+    stays = _stays(later, item.id)
+    for each in later:
+        if each["type"] in HIDDEN_TYPES:
+            continue
+        if each["id"] not in stays:
+            accepted.payloads.append(frames.removed(each["id"]))
+        elif each["type"] != "client_tool_call":
+            accepted.payloads.append(frames.item_event("thread.item.done", each["data"].encode()))
+    if stays:
+        for each in later:
+            if each["id"] not in stays:
+                await items.remove(tx, thread_id, each["id"])
+    else:
+        await items.remove_after(tx, thread_id, row["position"])
     accepted.item = item
     return accepted
+
+
+def _stays(later: Sequence[Row], message_id: str) -> set[str]:
+    """The ids of the items after a message that its retry keeps; none where no run broke off after its tools."""
+    for place, row in enumerate(later):
+        left = reached(ITEM.validate_json(row["data"])) if row["type"] in HIDDEN_TYPES else None
+        if left is not None and left["message"] == message_id:
+            return {each["id"] for each in later[: place + 1]} | set(left["shown"])
+    return set()

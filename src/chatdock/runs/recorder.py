@@ -21,6 +21,7 @@ from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import as_dumped, changeable, item_change, state_change, thread_changes
 from chatdock.storage import items, runs, threads
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.turn import kept
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -430,7 +431,7 @@ class Recorder:
         self._open.discard(item.id)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
-            self._left -= len(data)
+            self._left -= 0 if kept(item) else len(data)  # what adapters keep is not what a workflow says
         else:
             self._emit(frames.item_event(kind, data))
             self._answer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agents.models.chatcmpl_converter import Converter
 from chatkit.agents import ThreadItemConverter
 from openai.types.responses import EasyInputMessageParam, ResponseInputTextParam
 
@@ -48,3 +49,24 @@ class TurnConverter(ThreadItemConverter):
 def correct_chatkit() -> None:
     """Let chatkit-python's own converter, which hosted servers use, say it as `TurnConverter` does."""
     ThreadItemConverter.assistant_message_to_input = assistant_message_to_input  # type: ignore[method-assign]
+    correct_agents_sdk()
+
+
+def correct_agents_sdk() -> None:
+    """Let a stored run go on with a model of the Chat Completions API, from a thread's second turn on.
+
+    The Agents SDK (0.24) stores earlier answers of the conversation as `output_text` parts without an id, and then
+    takes no such message for one of the assistant.
+    """
+    Converter.maybe_response_output_message = classmethod(_output_message)  # type: ignore[assignment]
+
+
+_with_id = Converter.maybe_response_output_message
+
+
+def _output_message(_cls: type[Converter], item: Any) -> Any:
+    match item:
+        case {"role": "assistant", "content": list()} if item.get("type", "message") == "message":
+            return item
+        case _:
+            return _with_id(item)

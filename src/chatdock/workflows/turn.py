@@ -39,6 +39,8 @@ log = structlog.get_logger("chatdock.workflows")
 
 KEPT = "chatdock.kept"
 """Hidden context with this key is what an adapter keeps between turns: no history shows it."""
+REACHED = "reached"
+"""Of what is kept: how far a run had come, whose tools are not to be called once more by a retry."""
 
 LoadItems = Callable[[int | None, str | None], Awaitable[list[ThreadItem]]]
 Emit = Callable[["Emitted"], Awaitable[None]]
@@ -249,3 +251,12 @@ def kept(item: ThreadItem) -> dict[str, Any] | None:
         found: dict[str, Any] | None = item.content.get(KEPT)
         return found
     return None
+
+
+def reached(item: ThreadItem) -> dict[str, Any] | None:
+    """How far a run had come that broke off, where this item keeps that: also the `message` it answered, the id.
+
+    A retry of the message keeps what stands above this item, and those below that are `shown`.
+    """
+    found: dict[str, Any] | None = (kept(item) or {}).get(REACHED)
+    return found

@@ -23,10 +23,11 @@ from chatdock.workflows.agent_builder.current import WALK
 from chatdock.workflows.agent_builder.endpoint import Endpoint
 from chatdock.workflows.agent_builder.journal import Diverged, Journal, OverLimit, Suspended
 from chatdock.workflows.agent_builder.memory import Memory
-from chatdock.workflows.agent_builder.runner import ExportRunner, Walk
+from chatdock.workflows.agent_builder.runner import ExportRunner, Walk, ran
 from chatdock.workflows.agent_builder.secrets import without_secrets
 from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels
+from chatdock.workflows.agents_sdk.checkpoint import Checkpoint
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import CHANGED as UNREADABLE
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
@@ -92,7 +93,7 @@ class ExportAdapter(PausingAdapter):
         text = turn.text
         if turn.message.quoted_text:
             text += f"\n\nThe user is referring to this in particular:\n{turn.message.quoted_text}"
-        async for event in self._walk(turn, text, await Memory.of(turn), Journal(), None):
+        async for event in self._walk(turn, text, await Memory.of(turn), Journal(), None, Checkpoint(turn)):
             yield event
 
     async def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
@@ -104,7 +105,19 @@ class ExportAdapter(PausingAdapter):
         if around["digest"] != self.export.digest:
             yield turn.say(CHANGED)
             journal = Journal()
-        async for event in self._walk(turn, text, memory, journal, pause):
+        async for event in self._walk(turn, text, memory, journal, pause, Checkpoint(turn)):
+            yield event
+
+    async def take_up(self, turn: Turn, checkpoint: Checkpoint) -> AsyncIterator[Emitted]:
+        """Execute the workflow once more, up to where it broke off by its journal, then on."""
+        around = checkpoint.left.get("around")
+        if around is None or around["digest"] != self.export.digest:
+            yield checkpoint.told()
+            async for event in self.begin(turn):
+                yield event
+            return
+        memory, journal = Memory(**around["memory"]), Journal(around["steps"])
+        async for event in self._walk(turn, around["text"], memory, journal, None, checkpoint):
             yield event
 
     async def title(self, turn: Turn) -> str | None:
@@ -114,16 +127,31 @@ class ExportAdapter(PausingAdapter):
         return await model_title(turn, self._endpoint.first_model, self._endpoint.run_config())
 
     async def _walk(
-        self, turn: Turn, text: str, memory: Memory, journal: Journal, pause: Pause | None
+        self,
+        turn: Turn,
+        text: str,
+        memory: Memory,
+        journal: Journal,
+        pause: Pause | None,
+        checkpoint: Checkpoint,
     ) -> AsyncIterator[Emitted]:
-        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause, self._templates)
+        walk = Walk(turn, self.export, self._endpoint, journal, memory, pause, checkpoint, self._templates)
         walk.said.add(text)
+        begun = {"digest": self.export.digest, "text": text, "memory": asdict(memory)}
+
+        def reached() -> dict[str, Any]:
+            steps = walk.steps
+            return {"around": begun | {"steps": steps}, "ran": ran(steps), "shown": list(walk.worked)}
+
+        checkpoint.describe = reached
+        if pause is not None:
+            await checkpoint.keep()  # a crash from here on must not let the tools run a second time
         try:
             returned = await self._execute(walk, turn, text)
         except Suspended:
             waiting = walk.asked()
-            kept = {"text": text, "memory": asdict(memory), "steps": journal.steps}
-            waiting.around = {"digest": self.export.digest, **kept}
+            waiting.around, waiting.ran = begun | {"steps": journal.steps}, [*waiting.ran, *ran(journal.steps)]
+            await checkpoint.drop()
             async for event in waiting.ask(turn, self.labels):
                 yield event
             return
@@ -131,14 +159,17 @@ class ExportAdapter(PausingAdapter):
             raise over.limit from None
         except Diverged as error:
             log.error("export_diverged", workflow=turn.workflow_id, thread=turn.thread.id, error=str(error))
+            await checkpoint.drop()  # it would not come by there at the next try either
             raise CustomStreamError(DIVERGED, allow_retry=True) from None
         except (*TRIPPED, ModelRefusalError) as error:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
+            await checkpoint.drop()
             if not walk.refused:
                 yield turn.say(self._refusal)
             yield memory.kept(turn, memory.history, memory.saved)
             return
         except MODEL_ERRORS as error:
+            await checkpoint.keep_shown(walk.worked)
             raised = failure(turn, error)
             raise raised from (None if raised is error.__cause__ or raised is error else error)
         except (LimitReached, BaseStreamError, WorkflowError):
@@ -148,6 +179,7 @@ class ExportAdapter(PausingAdapter):
             self._tell_mistake(turn, error, said)
             # What a failure came from is kept in the turn's trace.
             raise CustomStreamError(BROKEN, allow_retry=True) from (error if said.endswith(str(error)) else None)
+        await checkpoint.drop()
         refused = any(returned is each for each in walk.tripped)
         last = self._refusal if refused else closing(walk, returned)
         if last is not None:

@@ -25,8 +25,10 @@ from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
 from chatdock.workflows.agents_sdk.answer import Answer
 from chatdock.workflows.agents_sdk.pause import Pause
+from chatdock.workflows.agents_sdk.progress import Progress
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.turn import REACHED
 from chatdock.workflows.wording import readable
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from chatdock.workflows.agent_builder.export import Export
     from chatdock.workflows.agent_builder.journal import Journal, Step
     from chatdock.workflows.agent_builder.memory import Memory
+    from chatdock.workflows.agents_sdk.checkpoint import Checkpoint
     from chatdock.workflows.turn import Turn
 
 log = structlog.get_logger("chatdock.workflows")
@@ -84,10 +87,13 @@ class Walk:
         journal: Journal,
         memory: Memory,
         pause: Pause | None,
+        checkpoint: Checkpoint,
         templates: Mapping[str, WidgetTemplate],
     ) -> None:
         self.endpoint = endpoint
         self.journal = journal
+        self.worked: dict[str, None] = {}
+        """The items that show what tools were called."""
         self.stopped: Stopped | None = None
         """Why it goes no further. From then on no step begins, also where the file has caught it."""
         self.history: list[Any] | None = None
@@ -110,6 +116,7 @@ class Walk:
         self._export = export
         self._memory = memory
         self._answered = pause
+        self._checkpoint = checkpoint
         self._templates = templates
         self._begun: dict[str, Any] = {}
         self._pauses: dict[int, Pause] = {}
@@ -267,21 +274,33 @@ class Walk:
             if "output" in step:
                 return self._recalled(agent, given, step)
             options |= {"context": context, "max_turns": max_turns, "run_config": self.endpoint.run_config(run_config)}
-            options["hooks"] = ToolCalls(self._turn, hooks)
-            result = await self._stream(agent, given, self._answer_to(step), options)
+            answer = self._answer_to(step)
+            progress = Progress.of(step.get(REACHED)) if answer is None else answer.progress()
+            before = [] if answer is not None else progress.as_input()[progress.given :]
+
+            async def keep() -> None:
+                step[REACHED] = progress.to_json()
+                await self._checkpoint.keep()
+
+            options["hooks"] = ToolCalls(self._turn, progress, keep, hooks)
+            result = await self._stream(agent, given, answer, progress, options)
             if result.interruptions:
-                self._wait(step, Pause.of(self._turn, result))
+                self._wait(step, Pause.of(self._turn, result, progress))
             items = [item.to_input_item() for item in result.new_items if item.type != "tool_approval_item"]
             output = result.final_output
-            step |= {"items": plain(items), "last": result.last_agent.name, "output": _written(output)}
+            step |= {"items": plain([*before, *items]), "last": result.last_agent.name, "output": _written(output)}
+            step.pop(REACHED, None)
             await self._tell(result.last_agent, output)
+            if self._checkpoint.exists:
+                await self._checkpoint.keep()
             return Result(given, step["items"], output, result.last_agent)
 
     async def _stream(
-        self, agent: Agent[Any], given: Any, pause: Pause | None, options: dict[str, Any]
+        self, agent: Agent[Any], given: Any, pause: Pause | None, progress: Progress, options: dict[str, Any]
     ) -> RunResultStreaming:
         turn = self._turn
         answer = Answer(turn, show_tools=True, converter=ResponseStreamConverter(), on_workflow=lambda _: None)
+        answer.worked = self.worked
         source = given
         if pause is not None:
             source = await pause.resume(turn, agent, options["context"])
@@ -290,6 +309,8 @@ class Walk:
                 if call.approved and not call.by_provider and self._shows(agent) is True:
                     task = CustomTask(title=readable(call.name), status_indicator="loading")
                     await answer.begin_call(call.call_id, task)
+        elif progress.input:
+            agent, source = progress.current(agent), progress.as_input()
         outside = INSIDE.set(True)  # for the tasks of the run, which begin here
         try:
             result = Runner.run_streamed(agent, source, **options)
@@ -323,6 +344,21 @@ class Walk:
         output = step["output"] if kind is str else TypeAdapter(kind).validate_json(step["output"])
         self._remember(last, output)
         return Result(given, step["items"], output, last)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The journal's steps, as they are once the user's answer has reached the step that waited."""
+        steps: list[Step] = []
+        for each in self.journal.steps:
+            step = dict(each)
+            if step.get("waits") is True and self._answered is not None:
+                del step["waits"]
+                if step["kind"] == "approval":
+                    step["approved"] = self._answered.calls[0].approved
+                else:
+                    step[REACHED] = self._answered.progress().to_json()
+            steps.append(step)
+        return steps
 
     # What is shown
 
@@ -369,6 +405,12 @@ class Walk:
 
     def _variable(self, agent: Agent[Any]) -> str | None:
         return next((name for name, each in self._export.agents.items() if each is agent), None)
+
+
+def ran(steps: list[Step]) -> list[str]:
+    """What was called in the steps of a workflow, and what it came to, a line for each."""
+    runs = [Progress.of(step.get(REACHED) or {"input": step.get("items", [])}) for step in steps]
+    return [line for run in runs for line in run.ran()]
 
 
 def _written(output: Any) -> str:

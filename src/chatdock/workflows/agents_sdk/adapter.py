@@ -23,10 +23,12 @@ from chatkit.types import ClientToolCallItem, CustomTask, ThreadItemDoneEvent
 from chatdock.tracing.agents_sdk import run_options
 from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.answer import Answer
+from chatdock.workflows.agents_sdk.checkpoint import Checkpoint
 from chatdock.workflows.agents_sdk.context import agent_context, connect
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
+from chatdock.workflows.agents_sdk.progress import Progress
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 from chatdock.workflows.wording import readable
@@ -106,12 +108,16 @@ class AgentAdapter(PausingAdapter):
         """Continue the run where it stopped."""
         return self._run(turn, pause)
 
+    def take_up(self, turn: Turn, checkpoint: Checkpoint) -> AsyncIterator[Emitted]:
+        """Ask the model again, with what the tools came to."""
+        return self._run(turn, checkpoint)
+
     async def title(self, turn: Turn) -> str | None:
         """A title for the thread, by the agent's model."""
         return await model_title(turn, self.agent.model, self._run_config())
 
-    async def _run(self, turn: Turn, given: list[TResponseInputItem] | Pause) -> AsyncIterator[Emitted]:
-        """Run the agent on a history, or go on with a paused run."""
+    async def _run(self, turn: Turn, given: list[TResponseInputItem] | Pause | Checkpoint) -> AsyncIterator[Emitted]:
+        """Run the agent on a history, or go on with a run that waited or broke off."""
         context = self._context(turn)
         chatkit_context = context if isinstance(context, AgentContext) else None
         if chatkit_context is not None:
@@ -122,9 +128,19 @@ class AgentAdapter(PausingAdapter):
                 chatkit_context.workflow_item = item
 
         answer = Answer(turn, show_tools=self._show_tools, converter=self._response_converter, on_workflow=on_workflow)
+        agent, progress = self.agent, Progress()
+        checkpoint = given if isinstance(given, Checkpoint) else Checkpoint(turn)
+        checkpoint.describe = lambda: {
+            "progress": progress.to_json(), "ran": progress.ran(), "shown": list(answer.worked)
+        }  # fmt: skip
         source: list[TResponseInputItem] | RunState[Any]
-        if isinstance(given, Pause):
-            source = await given.resume(turn, self.agent, context)
+        if isinstance(given, Checkpoint):
+            progress = Progress.of(given.left.get("progress"))
+            agent, source = progress.current(agent), progress.as_input()
+        elif isinstance(given, Pause):
+            source = await given.resume(turn, agent, context)
+            progress = given.progress()
+            await checkpoint.keep()  # a crash from here on must not let the tools run a second time
             client_tools.outputs.set({call.call_id: call.output for call in given.calls if call.by_client})
             for call in given.calls:
                 if call.approved and not call.by_provider:
@@ -134,11 +150,11 @@ class AgentAdapter(PausingAdapter):
         else:
             source = given
         result = Runner.run_streamed(
-            self.agent,
+            agent,
             source,
             context=context,
             max_turns=self._max_turns,
-            hooks=ToolCalls(turn),
+            hooks=ToolCalls(turn, progress, checkpoint.keep),
             run_config=self._run_config(turn.chosen_model),
         )
         try:
@@ -146,22 +162,26 @@ class AgentAdapter(PausingAdapter):
         except TRIPPED as error:
             log.info("guardrail_tripped", workflow=turn.workflow_id, thread=turn.thread.id, kind=type(error).__name__)
             await answer.take_back()
+            await checkpoint.drop()
             yield turn.say(self._refusal)
             return
         except ModelRefusalError:
             await answer.finish()
+            await checkpoint.drop()
             if not answer.said_anything:
                 yield turn.say(self._refusal)
             return
         except MODEL_ERRORS as error:
             await answer.finish()
+            await checkpoint.keep_shown(answer.worked)
             raised = failure(turn, error)
             raise raised from (None if raised is error.__cause__ or raised is error else error)
         finally:
             if not result.is_complete:
                 result.cancel()
+        await checkpoint.drop()
         if result.interruptions:
-            pause = Pause.of(turn, result)
+            pause = Pause.of(turn, result, progress)
             await answer.finish(without=[call.call_id for call in pause.calls])
             async for event in pause.ask(turn, self.labels):
                 yield event

@@ -26,6 +26,7 @@ from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.workflows.agents_sdk.activity import Activity
 from chatdock.workflows.agents_sdk.message import Message
 from chatdock.workflows.agents_sdk.tasks import HOSTED, hosted_task, local_task
+from chatdock.workflows.turn import kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -76,6 +77,8 @@ class Answer:
         self._said: dict[str, None] = {}
         self.calls: dict[str, str] = {}
         """The calls of local tools: id and name, in order."""
+        self.worked: dict[str, None] = {}
+        """The items that show them."""
 
     async def follow(self, result: Streamed) -> None:
         """Say what the run says, to its end."""
@@ -116,7 +119,7 @@ class Answer:
     async def begin_call(self, call_id: str, task: CustomTask) -> None:
         """A call that was approved begins now."""
         if self._show_tools:
-            await self._activity.begin(call_id, task)
+            await self._begin(call_id, task)
 
     async def tool_says(self, event: Emitted) -> None:
         """What a tool says, through its `AgentContext` or the turn."""
@@ -218,7 +221,7 @@ class Answer:
             self.calls[call_id] = call.tool_name or ""
             if self._show_tools:
                 await self._close_message()
-                await self._activity.begin(call_id, local_task(call))
+                await self._begin(call_id, local_task(call))
         elif name == "tool_output":
             call_id = raw.get("call_id") if isinstance(raw, dict) else raw.call_id
             await self._activity.end(str(call_id))
@@ -229,6 +232,11 @@ class Answer:
             await self._activity.begin(
                 self._turn.new_id(), CustomTask(title=title, icon="agent", status_indicator="complete")
             )
+
+    async def _begin(self, call_id: str, task: CustomTask) -> None:
+        await self._activity.begin(call_id, task)
+        if self._activity.item is not None:
+            self.worked[self._activity.item.id] = None
 
     async def _open_message(self) -> Message:
         if self._message is None:
@@ -249,6 +257,7 @@ class Answer:
     def _note(self, event: Emitted) -> None:
         kind = type(event)  # isinstance() on pydantic's classes takes ten times as long, and deltas come by here
         if kind is ThreadItemAddedEvent or kind is ThreadItemDoneEvent:
-            self._said[event.item.id] = None  # type: ignore[union-attr]
+            if kept(event.item) is None:  # type: ignore[union-attr]
+                self._said[event.item.id] = None  # type: ignore[union-attr]
         elif kind is ThreadItemRemovedEvent:
             self._said.pop(event.item_id, None)  # type: ignore[union-attr]

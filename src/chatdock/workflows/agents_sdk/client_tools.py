@@ -55,5 +55,9 @@ def is_client_tool(tool: object) -> bool:
 
 
 async def _answered(context: ToolContext[Any], arguments: str) -> str:
-    output = outputs.get()[context.tool_call_id]
+    return written(outputs.get()[context.tool_call_id])
+
+
+def written(output: Any) -> str:
+    """What the page answered, for the model."""
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)

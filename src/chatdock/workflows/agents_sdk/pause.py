@@ -17,7 +17,10 @@ from chatkit.errors import CustomStreamError
 from chatkit.types import ClientToolCallItem, HiddenContextItem, ThreadItemDoneEvent, WidgetItem
 
 from chatdock.workflows.agents_sdk.approval import approval_card, settled
-from chatdock.workflows.agents_sdk.client_tools import is_client_tool
+from chatdock.workflows.agents_sdk.checkpoint import LATEST_ITEMS, MAX_BYTES, told
+from chatdock.workflows.agents_sdk.client_tools import is_client_tool, written
+from chatdock.workflows.agents_sdk.progress import REJECTED, Progress
+from chatdock.workflows.input_items import correct_agents_sdk
 from chatdock.workflows.turn import KEPT
 from chatdock.workflows.wording import readable
 
@@ -33,10 +36,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.workflows")
 
-MAX_BYTES = 4 * 1024 * 1024
-"""How large a stored run may be; it holds the conversation so far."""
-LATEST_ITEMS = 100
-"""Among so many of the thread's latest items the paused run is looked for."""
 TOO_LARGE = "This conversation is too large to wait for an answer here. Please start a new one."
 CHANGED = "What was asked cannot be continued: the assistant was changed meanwhile. Please try again."
 
@@ -66,46 +65,41 @@ class Pause:
         item: HiddenContextItem,
         state: dict[str, Any] | None,
         calls: list[Call],
+        progress: Progress,
         around: dict[str, Any] | None = None,
+        ran: list[str] | None = None,
     ) -> None:
         self._item = item
         self._state = state
+        self._progress = progress
         self.calls = calls
         """In the order of the run's interruptions."""
         self.around = around
         """What the adapter keeps beside it, JSON: an agent's run may be one step of something larger."""
+        self.ran = ran or []
+        """What calls came to that did not wait, a line for each."""
 
     @classmethod
-    def of(cls, turn: Turn, result: RunResultStreaming) -> Pause:
+    def of(cls, turn: Turn, result: RunResultStreaming, progress: Progress) -> Pause:
         """The run of `result`, which was interrupted."""
         # The context holds the turn and what the author put there; it is made anew when the run goes on.
         state = result.to_state().to_json(context_serializer=lambda _: {})
         calls = [_call(item) for item in result.interruptions]
-        return cls(HiddenContextItem(**turn.place(), content={}), state, calls)
+        place = HiddenContextItem(**turn.place(), content={})
+        return cls(place, state, calls, progress, ran=progress.ran(waits=True))
 
     @classmethod
     def asking(cls, turn: Turn, question: str) -> Pause:
         """No agent's run, but a question of the workflow itself: whether it may go on."""
         call = Call(turn.new_id(), "Approval needed", orjson.dumps(question).decode(), False, False)
-        return cls(HiddenContextItem(**turn.place(), content={}), None, [call])
+        return cls(HiddenContextItem(**turn.place(), content={}), None, [call], Progress())
 
     @classmethod
     def again(cls, turn: Turn, kept: dict[str, Any], item: HiddenContextItem | None = None) -> Pause:
         """What `kept` was; `item` is where it stands in the thread already."""
         place = item or HiddenContextItem(**turn.place(), content={})
-        return cls(place, kept["state"], [Call(**call) for call in kept["calls"]], kept.get("around"))
-
-    @classmethod
-    async def find(cls, turn: Turn) -> Pause | None:
-        """The paused run of the turn's thread, if there is one."""
-        if not turn.hidden_ids or turn.load_items is None:
-            return None
-        for item in reversed(await turn.load_items(LATEST_ITEMS, None)):
-            if isinstance(item, HiddenContextItem) and isinstance(item.content, dict):
-                kept = item.content.get(KEPT, {})
-                if "calls" in kept:
-                    return cls.again(turn, kept, item)
-        return None
+        calls, progress = [Call(**call) for call in kept["calls"]], Progress.of(kept["progress"])
+        return cls(place, kept["state"], calls, progress, kept.get("around"), kept["ran"])
 
     def asked_by(self, item_id: str) -> Call | None:
         """The call that this item asks about, while it waits for an answer."""
@@ -136,17 +130,32 @@ class Pause:
 
     async def given_up(self, turn: Turn, outcome: Outcome) -> AsyncIterator[Emitted]:
         """The user went on without an answer: nothing is called, and the cards say so."""
-        yield self.taken(turn)
+        yield told(turn, self._item, self.ran)
         cards = {call.item_id for call in self.calls if not call.by_client and not call.answered}
         for item in await turn.history(LATEST_ITEMS):
             if isinstance(item, WidgetItem) and item.id in cards:
                 yield settled(turn, item, outcome)
+
+    def progress(self) -> Progress:
+        """How far the run has come with what the user decided; what was approved may be called from here on."""
+        progress = Progress.of(self._progress.to_json())
+        for call in self.calls:
+            if call.by_provider:
+                progress.respond(call.call_id, approve=call.approved)
+            elif call.by_client:
+                progress.settle(call.call_id, written(call.output))
+            elif call.approved:
+                progress.begun.append(call.call_id)
+            else:
+                progress.settle(call.call_id, REJECTED)
+        return progress
 
     async def resume(self, turn: Turn, agent: Agent[Any], context: Any) -> RunState[Any]:
         """The run, with what the user decided; `CustomStreamError` when this agent cannot go on with it."""
         try:
             if self._state is None:
                 raise ValueError("no agent's run was stored")
+            correct_agents_sdk()
             wrapper: RunContextWrapper[Any] = RunContextWrapper(context=context)
             state: RunState[Any] = await RunState.from_json(agent, self._state, context_override=wrapper)
             for item, call in zip(state.get_interruptions(), self.calls, strict=True):
@@ -164,7 +173,8 @@ class Pause:
     @property
     def kept(self) -> dict[str, Any]:
         """As it is stored, JSON."""
-        kept = {"state": self._state, "calls": [asdict(call) for call in self.calls]}
+        calls, progress = [asdict(call) for call in self.calls], self._progress.to_json()
+        kept = {"state": self._state, "calls": calls, "progress": progress, "ran": self.ran}
         return kept if self.around is None else kept | {"around": self.around}
 
     def _stored(self, turn: Turn) -> Emitted:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from chatkit.types import HiddenContextItem
+
 from chatdock.workflows.agents_sdk import approval
+from chatdock.workflows.agents_sdk.checkpoint import LATEST_ITEMS, Checkpoint
 from chatdock.workflows.agents_sdk.pause import Pause
+from chatdock.workflows.turn import kept, reached
 from chatdock.workflows.workflow import Adapter
 
 if TYPE_CHECKING:
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PausingAdapter(Adapter):
-    """Answers turns with runs that may wait for an approval or for a tool of the page."""
+    """Answers turns with runs that may wait for an approval or for a tool of the page, or break off after a tool."""
 
     labels: Labels = approval.LABELS
     """What stands on the cards' buttons."""
@@ -31,12 +35,22 @@ class PausingAdapter(Adapter):
 
     @abstractmethod
     def go_on(self, turn: Turn, pause: Pause) -> AsyncIterator[Emitted]:
-        """Continue a run; everything that it asked is answered."""
+        """Continue a run, which is taken out of the thread; everything that it asked is answered."""
+
+    @abstractmethod
+    def take_up(self, turn: Turn, checkpoint: Checkpoint) -> AsyncIterator[Emitted]:
+        """Continue a run that broke off; its question is tried again."""
 
     async def respond(self, turn: Turn) -> AsyncIterator[Emitted]:
         """Go on with the run that waits for this, else give it up and begin another."""
-        pause = await Pause.find(turn)
-        if pause is not None:
+        pause = await find(turn)
+        if isinstance(pause, Checkpoint):
+            if turn.message is not None and turn.message.id == pause.left["message"]:
+                async for event in self.take_up(turn, pause):
+                    yield event
+                return
+            yield pause.told()
+        elif pause is not None:
             call = None if turn.tool_output is None else pause.asked_by(turn.tool_output.id)
             if call is not None:
                 assert turn.tool_output is not None
@@ -71,9 +85,9 @@ class PausingAdapter(Adapter):
         choice = approval.approved(turn.action.payload)
         if turn.sender is None or choice is None:
             return
-        pause = await Pause.find(turn)
-        call = None if pause is None else pause.asked_by(turn.sender.id)
-        if pause is None or call is None or call.by_client:
+        pause = await find(turn)
+        call = pause.asked_by(turn.sender.id) if isinstance(pause, Pause) else None
+        if not isinstance(pause, Pause) or call is None or call.by_client:
             return
         call.answered, call.approved = True, choice
         yield approval.settled(turn, turn.sender, "Approved" if choice else "Rejected")
@@ -87,7 +101,20 @@ class PausingAdapter(Adapter):
                 yield event
             return
         yield pause.taken(turn)
-        if turn.stored is not None:
-            await turn.stored()  # a crash from here on must not let the tools run a second time
         async for event in self.go_on(turn, pause):
             yield event
+
+
+async def find(turn: Turn) -> Pause | Checkpoint | None:
+    """What the newest run of the turn's thread has left there, if it is not over."""
+    if not turn.hidden_ids or turn.load_items is None:
+        return None
+    for item in reversed(await turn.load_items(LATEST_ITEMS, None)):
+        if not isinstance(item, HiddenContextItem):
+            continue
+        if reached(item):
+            return Checkpoint(turn, item)
+        left = kept(item) or {}
+        if "calls" in left:
+            return Pause.again(turn, left, item)
+    return None
