@@ -22,7 +22,7 @@ import typer
 from watchfiles import PythonFilter, watch
 
 from chatdock.launch import CANNOT_START
-from chatdock.logs import configure
+from chatdock.logs import configure, take_over
 from chatdock.server import listen
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def _serve(launch: Launch, listener: socket.socket, pipe: Connection) -> None:
     os.setpgid(0, 0)  # Ctrl+C is for the parent, which ends its servers one way
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.dont_write_bytecode = True  # two edits within a second look the same to Python's cache
-    configure()
+    configure(content=launch.settings.log_content)
+    take_over(content=launch.settings.log_content)
     try:
         loaded = launch.load()
     except CANNOT_START as error:

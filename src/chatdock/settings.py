@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether traces hold what users, models and tools wrote, beside durations and token counts.",
     )
+    log_content: bool = Field(
+        default=False,
+        description="Whether the log also quotes what users, models and tools wrote, where an error or a library does. "
+        "Without it, such texts are told as far as they stand in the code that raised them.",
+    )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
     max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
     max_head_bytes: int = Field(

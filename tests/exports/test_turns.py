@@ -254,7 +254,7 @@ def test_a_mistake_that_has_a_secret_in_it_tells_nobody(tmp_path: Path, capfd: p
         export_server(tmp_path, endpoint.url, path, trace_content=True) as server,
     ):
         assert server.backend.chat().create("Hm").outcome == "failed"
-    assert json.loads(capfd.readouterr().err.splitlines()[-1])["error"] == "KeyError: '…'"
+    assert json.loads(capfd.readouterr().err.splitlines()[-1])["error"] == "KeyError"
     stored = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
     assert b"5f2b9d" not in stored
 

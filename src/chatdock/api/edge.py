@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from chatdock.api.send import send_json
 from chatdock.errors import ApiError
+from chatdock.redaction import Content
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,7 +51,8 @@ class Failures:
             await send_json(send, error.status, error.envelope(), error.headers)
         except Exception:
             request_id = scope["chatdock.request_id"]
-            log.exception("request_failed", request_id=request_id, path=scope["path"])
+            route = getattr(scope.get("route"), "path", None) or Content(scope["path"])
+            log.exception("request_failed", request_id=request_id, path=route)
             if "chatdock.started" in scope:
                 raise
             hidden = ApiError(f"The server had an error while processing your request ({request_id}).")

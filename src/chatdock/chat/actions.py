@@ -15,6 +15,7 @@ from chatdock.chat.turns import no_actions, refuse_when_closed, sender_of, work_
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import frames, ids
 from chatdock.protocol.kinds import HIDDEN_TYPES
+from chatdock.redaction import Content
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn
 from chatdock.storage.threads import thread_from_row
@@ -68,7 +69,7 @@ class Actions:
                 item = item.model_copy(update=corrected)
                 changes.append(item_change(item.thread_id, item.id, item.type, frames.dump_item(item)))
         except Exception as error:
-            log.error("action_failed", workflow=workflow.id, action=params.action.type, exc_info=error)
+            log.error("action_failed", workflow=workflow.id, action=Content(params.action.type), exc_info=error)
             # Not a 5xx: clients send those again, and the workflow may have done half of it.
             raise InvalidRequest("The action failed.", param="params.action", code="action_failed") from error
 

@@ -30,10 +30,11 @@ def serve(
 
     # Thousands of classes are made while importing; not looking for garbage among them saves 0.3 s until ready.
     gc.disable()
-    from chatdock.logs import configure
+    from chatdock.logs import configure, take_over
 
-    configure()
     settings = read_settings(database_url)
+    configure(content=settings.log_content)
+    take_over(content=settings.log_content)
     from chatdock.launch import CANNOT_START, Launch
 
     launch = Launch(tuple(targets or ()), host, port, demo, settings)

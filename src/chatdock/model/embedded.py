@@ -15,6 +15,7 @@ import structlog
 
 from chatdock.model import serve_gguf
 from chatdock.model.errors import ModelError
+from chatdock.redaction import Content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ class EmbeddedModel:
         """Starts the process again, on the same port, whenever it ends on its own."""
         while True:
             code = await self._process.ended()
-            log.error("embedded_model.died", exit_code=code, stderr=self._process.tail)
+            log.error("embedded_model.died", exit_code=code, stderr=Content(self._process.tail))
             delay = FIRST_DELAY
             while True:
                 await asyncio.sleep(delay)
@@ -79,7 +80,7 @@ class EmbeddedModel:
                     self._process = await _Process.start(self._command, timeout=30)
                 except (ModelError, OSError) as error:
                     delay = min(2 * delay, LONGEST_DELAY)
-                    log.error("embedded_model.restart_failed", error=str(error), next_try_seconds=delay)
+                    log.error("embedded_model.restart_failed", error=error, next_try_seconds=delay)
                 else:
                     log.info("embedded_model.restarted", pid=self._process.pid)
                     break

@@ -15,6 +15,7 @@ from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
 from chatdock.protocol.frames import ITEM
+from chatdock.redaction import cause
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
 from chatdock.tracing.trace import enter
@@ -111,7 +112,7 @@ class Execution:
     def lost(self, error: BaseException) -> None:
         """The recorder cannot store any more."""
         if isinstance(error, WorkflowError):
-            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, error=str(error))
+            log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, error=error)
             self.stop(Stop.BROKEN)
             return
         if not isinstance(error, Fenced | Unavailable):
@@ -207,11 +208,11 @@ class Execution:
 
     async def _fail(self, recorder: Recorder, error: BaseException) -> str:
         """Keep what was said, and say last of all that it broke off; returns what the operator should know."""
-        message, allow_retry, reason = None, True, f"{type(error).__name__}: {error}"
+        message, allow_retry, reason = None, True, cause(error)
         if self._turn.trace is not None:
             self._turn.trace.failed(error)
         if isinstance(error, CustomStreamError):
-            message, allow_retry, reason = error.message, error.allow_retry, error.message
+            message, allow_retry, reason = error.message, error.allow_retry, cause(error, error.message)
         elif isinstance(error, StreamError):
             allow_retry, reason = error.allow_retry, str(error.code)
         elif isinstance(error, LimitReached):
@@ -229,7 +230,7 @@ class Execution:
                 if type(event) is ErrorEvent:  # isinstance() on pydantic's classes takes ten times as long
                     await recorder.keep_partial()
                     recorder.event(event)
-                    return event.message or str(event.code)
+                    return f"error event: {event.code}"
                 recorder.emit(event)
                 if type(event) is ThreadItemDoneEvent and _pending_call(event):
                     return None

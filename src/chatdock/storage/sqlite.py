@@ -202,7 +202,7 @@ class SqliteDatabase:
                 cause = _translate(error) if isinstance(error, sqlite3.Error) else error
                 if current is None or isinstance(cause, Unavailable):
                     with contextlib.suppress(OSError):  # a full disk takes no log lines either
-                        log.error("write_failed", error=str(error), operations=len(group))
+                        log.error("write_failed", error=error, operations=len(group))
                     failed += [(entry, cause) for entry in group]
                     break
                 failed.append((current, cause))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import orjson
 import structlog
 
-from chatdock.errors import ApiError
 from chatdock.storage import traces
 from chatdock.tracing import sources
 from chatdock.tracing.export import open_exporter
@@ -109,12 +108,12 @@ class Tracer:
                 await self._database.write(save)
                 self._complained = False
             except Exception as error:
-                self._complain(error.message if isinstance(error, ApiError) else repr(error))
+                self._complain(error)
         self._timer = None
         if self._waiting:  # from another thread, a moment ago
             self._schedule()
 
-    def _complain(self, why: str) -> None:
+    def _complain(self, why: Exception | str) -> None:
         if not self._complained:
             self._complained = True
             log.error("traces_lost", error=why)

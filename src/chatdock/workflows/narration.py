@@ -89,7 +89,7 @@ async def narrate(
                     case _:
                         yield part
         except failures as error:
-            log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error=repr(error))
+            log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error=error)
             await steps.end()
             raise CustomStreamError(MODEL_FAILED, allow_retry=True) from error
         except Exception:

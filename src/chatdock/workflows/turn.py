@@ -22,6 +22,7 @@ from chatkit.types import (
 )
 
 from chatdock.protocol import ids
+from chatdock.redaction import Content
 from chatdock.tracing.trace import Measured, Trace
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.turn_events import TurnEvents
@@ -137,7 +138,7 @@ class Turn(TurnEvents):
         """
         chosen = self.inference_options.model
         if chosen is not None and chosen not in self.models:
-            log.warning("model_not_offered", workflow=self.workflow_id, model=chosen[:64])
+            log.warning("model_not_offered", workflow=self.workflow_id, model=Content(chosen[:64]))
         return None if chosen is None else self.models.get(chosen)
 
     async def history(self, limit: int | None = None, *, before: str | None = None) -> list[ThreadItem]:

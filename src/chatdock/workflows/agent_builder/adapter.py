@@ -17,6 +17,7 @@ from chatkit.widgets import WidgetTemplate
 from jinja2 import TemplateError
 from pydantic.warnings import PydanticDeprecatedSince20
 
+from chatdock.redaction import cause
 from chatdock.workflows.agent_builder import guardrails, rewrite
 from chatdock.workflows.agent_builder.closing import closing
 from chatdock.workflows.agent_builder.current import WALK
@@ -158,7 +159,7 @@ class ExportAdapter(PausingAdapter):
         except OverLimit as over:
             raise over.limit from None
         except Diverged as error:
-            log.error("export_diverged", workflow=turn.workflow_id, thread=turn.thread.id, error=str(error))
+            log.error("export_diverged", workflow=turn.workflow_id, thread=turn.thread.id, error=error)
             await checkpoint.drop()  # it would not come by there at the next try either
             raise CustomStreamError(DIVERGED, allow_retry=True) from None
         except (*TRIPPED, ModelRefusalError) as error:
@@ -176,7 +177,7 @@ class ExportAdapter(PausingAdapter):
             raise
         except (Exception, SystemExit) as error:  # a file that was a script may exit, and the server may not
             said = without_secrets(f"{type(error).__name__}: {error}", self.export.tree)
-            self._tell_mistake(turn, error, said)
+            self._tell_mistake(turn, error, without_secrets(cause(error), self.export.tree))
             # What a failure came from is kept in the turn's trace.
             raise CustomStreamError(BROKEN, allow_retry=True) from (error if said.endswith(str(error)) else None)
         await checkpoint.drop()
