@@ -62,7 +62,7 @@ def create_app(
                 await stack.enter_async_context(connected(model, workflows, settings))
             world = app.state.world = await World.build(settings, registry, metrics, clock or Clock())
             stack.push_async_callback(world.close)
-            edge.doors["/v1/chatkit/conversation"] = conversation.Conversation(world)
+            edge.doors["/v1/chatkit/conversation"] = conversation.Conversation(world, edge.responses)
             edge.doors["/v1/chatkit/files"] = files.Files(world)
             yield
 

@@ -16,7 +16,8 @@ class Metrics:
         )
         self.limits_reached = Counter(
             "chatdock_limits_reached",
-            "Runs that a limit ended (time, output, tool_calls, model_calls) or refused (user_runs, project_runs).",
+            "Runs that a limit ended (time, output, tool_calls, model_calls) or refused (user_runs, project_runs), and "
+            "requests that one refused (session_responses, user_responses, responses).",
             ["limit"],
             registry=self.registry,
         )

@@ -63,7 +63,7 @@ class World:
             engine=engine,
             keys=keys,
             sessions=sessions,
-            threads=Threads(database, engine),
+            threads=Threads(database, engine, settings.page_bytes),
             turns=Turns(database, engine, run_log, registry, settings, metrics, clock),
             actions=Actions(database, registry, settings),
             sweep=Sweep(database, settings, clock, caches),

@@ -23,6 +23,8 @@ from chatdock.protocol import operations as ops
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from chatdock.chat.responses import Responses
+    from chatdock.chat.sessions import Session
     from chatdock.chat.turns import Stream
     from chatdock.world import World
 
@@ -33,18 +35,20 @@ _BRANCHES = ops.NAMES | {"input_text", "input_tag"}
 class Conversation:
     """The conversation endpoint."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, responses: Responses) -> None:
         self._world = world
+        self._responses = responses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one operation."""
         if scope["method"] != "POST":
             raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
-        await self._answer(scope, receive, send)
+        session, receive = await admit(self._world.sessions.authenticate(bearer(scope["headers"])), receive)
+        with self._responses.of_session(session):
+            await self._answer(session, scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
-        session, receive = await admit(world.sessions.authenticate(bearer(scope["headers"])), receive)
         body = await read_json(receive, world.settings)
         headers = {bytes(name): value.decode("latin-1") for name, value in scope["headers"]}
         try:

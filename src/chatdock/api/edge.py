@@ -13,6 +13,7 @@ import structlog
 from starlette.middleware.cors import CORSMiddleware
 
 from chatdock.api.send import send_json
+from chatdock.chat.responses import Responses
 from chatdock.errors import ApiError
 from chatdock.redaction import Content
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.api")
 
+PIECE_BYTES = 65_536
+"""What is handed to a connection at once; the next piece goes when most of it has been taken."""
+ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that are answered however many responses are under way."""
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -71,6 +76,7 @@ class Edge:
         self._app = app
         self._settings = settings
         self.metrics = metrics
+        self.responses = Responses(settings, metrics)
         self._plain = Failures(self._answer)
         self._cors = _cors(self._plain, settings)
 
@@ -99,6 +105,12 @@ class Edge:
                     *_SECURITY_HEADERS,
                 ]
                 self.metrics.requests.labels(message["status"]).inc()
+            elif len(body := message.get("body", b"")) > PIECE_BYTES:
+                for start in range(0, len(body), PIECE_BYTES):
+                    piece = body[start : start + PIECE_BYTES]
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                # Nothing, but sent when the last piece was taken: until then the response counts as under way.
+                message = {**message, "body": b""}
             await send(message)
 
         app: ASGIApp = self._cors if scope["path"] in self.doors else self._plain
@@ -107,7 +119,11 @@ class Edge:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         app = self.doors.get(scope["path"]) or self._app
-        await app(scope, receive, send)
+        if scope["path"] in ALWAYS_ANSWERED:
+            await app(scope, receive, send)
+        else:
+            with self.responses.of_process():
+                await app(scope, receive, send)
 
 
 def _cors(app: ASGIApp, settings: Settings) -> CORSMiddleware:

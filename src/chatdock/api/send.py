@@ -1,4 +1,4 @@
-"""Sends a response in one piece."""
+"""Sends a response that is there as a whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def send_json(send: Send, status: int, body: object, headers: dict[str, st
 
 
 async def send_body(send: Send, status: int, body: bytes, kind: bytes, headers: dict[str, str] | None = None) -> None:
-    """A response in one piece."""
+    """A response that is there as a whole."""
     await send(
         {
             "type": "http.response.start",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("chatdock.api")
 
-CHUNK_BYTES = 262_144
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -43,9 +42,7 @@ async def send_stream(
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
         batch: bytes | None = stream.opening or await follower.read()
         while batch is not None and not gone.done():
-            for start in range(0, len(batch), CHUNK_BYTES):
-                chunk = batch if len(batch) <= CHUNK_BYTES else batch[start : start + CHUNK_BYTES]
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": batch, "more_body": True})
             batch = await follower.read()
         if not gone.done():
             await send({"type": "http.response.body", "body": b""})

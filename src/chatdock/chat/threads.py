@@ -11,6 +11,7 @@ from chatdock.protocol import frames, rest
 from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.protocol.operations import PAGE_DEFAULT
 from chatdock.storage import items, runs, threads
+from chatdock.storage.page import Bounds, Page
 from chatdock.storage.threads import thread_from_row
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 class Threads:
     """Everything about threads that starts no run."""
 
-    def __init__(self, database: Database, engine: Engine) -> None:
+    def __init__(self, database: Database, engine: Engine, page_bytes: int) -> None:
         self._database = database
         self._engine = engine
+        self._page_bytes = page_bytes
 
     # REST
 
@@ -36,17 +38,17 @@ class Threads:
     ) -> rest.ThreadList:
         """A page of the scope's threads."""
 
-        async def load(tx: Tx) -> Sequence[Row]:
-            return await threads.page(
+        async def load(tx: Tx) -> Page:
+            return await threads.listing(
                 tx,
                 scope,
+                self._bounds(limit),
                 order=order,
-                count=limit + 1,
                 after=await _thread_cursor(tx, scope, after, "after"),
                 before=await _thread_cursor(tx, scope, before, "before"),
             )
 
-        rows, has_more = _cut(await self._database.read(load), limit, from_start=before is not None and after is None)
+        rows, has_more = await self._database.read(load)
         data = [_rest_thread(row) for row in rows]
         return rest.ThreadList(data=data, first_id=_first(data), last_id=_first(data[::-1]), has_more=has_more)
 
@@ -59,19 +61,19 @@ class Threads:
     ) -> rest.ItemList:
         """A page of a thread's items, those that have a REST shape."""
 
-        async def load(tx: Tx) -> Sequence[Row]:
+        async def load(tx: Tx) -> Page:
             await find(tx, scope, thread_id, param="thread_id")
-            return await items.page(
+            return await items.listing(
                 tx,
                 thread_id,
+                self._bounds(limit),
                 order=order,
-                count=limit + 1,
                 after=await _item_cursor(tx, thread_id, after, "after"),
                 before=await _item_cursor(tx, thread_id, before, "before"),
                 only="rest",
             )
 
-        rows, has_more = _cut(await self._database.read(load), limit, from_start=before is not None and after is None)
+        rows, has_more = await self._database.read(load)
         data = [rest.item_from_wire(orjson.loads(row["data"])) for row in rows]
         return rest.ItemList(data=data, first_id=_first(data), last_id=_first(data[::-1]), has_more=has_more)
 
@@ -90,40 +92,39 @@ class Threads:
     async def get(self, scope: Scope, thread_id: str) -> bytes:
         """A thread with its first page of items, oldest first, and its live run, as JSON."""
 
-        async def load(tx: Tx) -> tuple[Row, Sequence[Row], dict[str, Any] | None]:
+        async def load(tx: Tx) -> tuple[Row, Page, dict[str, Any] | None]:
             thread = await find(tx, scope, thread_id)
-            page = await items.page(tx, thread_id, order="asc", count=PAGE_DEFAULT + 1, only="visible")
+            page = await items.listing(tx, thread_id, self._bounds(PAGE_DEFAULT), order="asc", only="visible")
             for run in (await runs.unfinished(tx, thread_id))[:1]:
                 return thread, page, {"id": run["id"], "sequence": await runs.last_sequence(tx, run)}
             return thread, page, None
 
         thread, page, active = await self._database.read(load)
         extra = b"" if active is None else b',"active_run":' + orjson.dumps(active)
-        return frames.thread_json(thread_from_row(thread), _wire_items(page, PAGE_DEFAULT), extra)
+        return frames.thread_json(thread_from_row(thread), _wire_items(page), extra)
 
     async def page(self, scope: Scope, wanted: PageParams) -> bytes:
         """A page of the user's threads, without items, as JSON. A session without history lists none."""
         if scope.session_id is not None and scope.recent is None:
-            return _wire_page([], [], wanted.page_size)
+            return _wire_page([], Page([], has_more=False))
 
-        async def load(tx: Tx) -> Sequence[Row]:
+        async def load(tx: Tx) -> Page:
             after = await _thread_cursor(tx, scope, wanted.after, "params.after")
-            return await threads.page(tx, scope, order=wanted.order, count=wanted.page_size + 1, after=after)
+            return await threads.listing(tx, scope, self._bounds(wanted.page_size), order=wanted.order, after=after)
 
-        rows = await self._database.read(load)
-        shown = [frames.thread_json(thread_from_row(row)) for row in rows[: wanted.page_size]]
-        return _wire_page(shown, rows, wanted.page_size)
+        page = await self._database.read(load)
+        return _wire_page([frames.thread_json(thread_from_row(row)) for row in page.rows], page)
 
     async def items(self, scope: Scope, wanted: ItemsListParams) -> bytes:
         """A page of a thread's items, without hidden context, as JSON."""
 
-        async def load(tx: Tx) -> Sequence[Row]:
+        async def load(tx: Tx) -> Page:
             await find(tx, scope, wanted.thread_id)
             after = await _item_cursor(tx, wanted.thread_id, wanted.after, "params.after")
-            count = wanted.page_size + 1
-            return await items.page(tx, wanted.thread_id, order=wanted.order, count=count, after=after, only="visible")
+            bounds = self._bounds(wanted.page_size)
+            return await items.listing(tx, wanted.thread_id, bounds, order=wanted.order, after=after, only="visible")
 
-        return _wire_items(await self._database.read(load), wanted.page_size)
+        return _wire_items(await self._database.read(load))
 
     async def rename(self, scope: Scope, thread_id: str, title: str) -> bytes:
         """Give a thread its user's title; returns the thread as JSON."""
@@ -136,6 +137,9 @@ class Threads:
         thread = thread_from_row(await self._database.write(rename))
         self._engine.renamed(thread_id, title)
         return frames.thread_json(thread)
+
+    def _bounds(self, records: int) -> Bounds:
+        return Bounds(records, self._page_bytes)
 
 
 async def find(tx: Tx, scope: Scope, thread_id: str, *, param: str = "params.thread_id") -> Row:
@@ -178,13 +182,6 @@ def _known(row: Row | None, cursor: str, param: str) -> Row:
     return row
 
 
-def _cut(rows: Sequence[Row], limit: int, *, from_start: bool) -> tuple[Sequence[Row], bool]:
-    """At most `limit` rows and whether there were more; before a cursor, the surplus row is the first."""
-    if len(rows) <= limit:
-        return rows, False
-    return (rows[len(rows) - limit :] if from_start else rows[:limit]), True
-
-
 def _first(data: Sequence[rest.Thread] | Sequence[rest.Item]) -> str | None:
     return data[0].id if data else None
 
@@ -204,12 +201,12 @@ def _rest_thread(row: Row) -> rest.Thread:
     )
 
 
-def _wire_items(rows: Sequence[Row], size: int) -> bytes:
-    return _wire_page([row["data"].encode() for row in rows[:size]], rows, size)
+def _wire_items(page: Page) -> bytes:
+    return _wire_page([row["data"].encode() for row in page.rows], page)
 
 
-def _wire_page(shown: list[bytes], rows: Sequence[Row], size: int) -> bytes:
+def _wire_page(shown: list[bytes], page: Page) -> bytes:
     """A page as chatkit's `Page`: `after` is the id to go on from."""
-    after = b',"after":' + orjson.dumps(rows[size - 1]["id"]) if len(rows) > size else b""
-    more = b"true" if len(rows) > size else b"false"
+    after = b',"after":' + orjson.dumps(page.rows[-1]["id"]) if page.has_more else b""
+    more = b"true" if page.has_more else b"false"
     return b'{"data":[%b],"has_more":%b%b}' % (b",".join(shown), more, after)

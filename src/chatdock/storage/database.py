@@ -50,6 +50,10 @@ class Tx(Protocol):
         """Every row."""
         ...
 
+    async def each(self, statement: Statement, take: Callable[[Row], bool], **parameters: Any) -> bool:
+        """Give `take` one row after the other, until it returns False; whether it took every one."""
+        ...
+
     async def run(self, statement: Statement, **parameters: Any) -> int:
         """Execute for effect; returns the number of rows that changed."""
         ...

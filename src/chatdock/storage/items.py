@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from chatdock.protocol.kinds import HIDDEN_TYPES, REST_TYPES
 from chatdock.storage.database import Row, Statement, Tx
+from chatdock.storage.page import Bounds, Page, read_page, text_size
 from chatdock.storage.schema import item, thread, words
 
 if TYPE_CHECKING:
@@ -88,23 +89,34 @@ async def by_id(tx: Tx, thread_id: str, item_id: str) -> Row | None:
 
 
 async def page(
-    tx: Tx,
-    thread_id: str,
-    *,
-    order: Order,
-    count: int,
-    after: Row | None = None,
-    before: Row | None = None,
-    only: str = "all",
+    tx: Tx, thread_id: str, *, order: Order, count: int, after: Row | None = None, only: str = "all"
 ) -> Sequence[Row]:
-    """At most `count` items beyond the rows given as cursors, in `order`.
+    """At most `count` items beyond the row given as cursor, in `order`.
 
     `only`: `all`, `visible` (to the thread's user) or `rest` (with a REST shape). Pages are filled past the others.
     """
+    cursor = {} if after is None else {"after": after["position"]}
+    statement = _page(order, after is not None, False, only)
+    return await tx.all(statement, thread=thread_id, count=count, **cursor)
+
+
+async def listing(
+    tx: Tx,
+    thread_id: str,
+    bounds: Bounds,
+    *,
+    order: Order,
+    only: str,
+    after: Row | None = None,
+    before: Row | None = None,
+) -> Page:
+    """Items beyond the rows given as cursors, in `order`, as many as the bounds allow; `only` as for `page`."""
     cursors = {name: row["position"] for name, row in (("after", after), ("before", before)) if row is not None}
     statement = _page(order, after is not None, before is not None, only)
-    rows = await tx.all(statement, thread=thread_id, count=count, **cursors)
-    return rows[::-1] if before is not None and after is None else rows
+    backwards = before is not None and after is None
+    return await read_page(
+        tx, statement, bounds, lambda row: text_size(row["data"]), backwards=backwards, thread=thread_id, **cursors
+    )
 
 
 async def count(tx: Tx, thread_id: str) -> int:

@@ -24,7 +24,7 @@ from chatdock.storage import migrations
 from chatdock.storage.database import UnusableDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from io import TextIOWrapper
 
     from sqlalchemy import URL
@@ -64,6 +64,10 @@ class SqliteTx:
     async def all(self, statement: Statement, **parameters: Any) -> Sequence[Row]:
         """Every row."""
         return self._execute(statement, parameters).fetchall()
+
+    async def each(self, statement: Statement, take: Callable[[Row], bool], **parameters: Any) -> bool:
+        """Give `take` one row after the other, until it returns False; whether it took every one."""
+        return all(map(take, self._execute(statement, parameters)))
 
     async def run(self, statement: Statement, **parameters: Any) -> int:
         """Execute for effect; returns the number of rows that changed."""

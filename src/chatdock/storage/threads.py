@@ -11,6 +11,7 @@ from chatkit.types import ActiveStatus, ClosedStatus, LockedStatus, ThreadMetada
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from chatdock.storage.database import Row, Statement, Tx
+from chatdock.storage.page import Bounds, Page, read_page, text_size
 from chatdock.storage.schema import attachment, feedback, frame, idempotency, item, run, span, thread, trace
 from chatdock.storage.times import from_micros
 
@@ -67,8 +68,10 @@ def _by_id(*shape: bool) -> Statement:
 
 
 @lru_cache
-def _page(order: Order, after: bool, before: bool, *shape: bool) -> Statement:
-    query = select(thread).where(*_conditions(*shape))
+def _page(order: Order, after: bool, before: bool, with_state: bool, *shape: bool) -> Statement:
+    query = select(*(column for column in thread.c if with_state or column is not thread.c.state)).where(
+        *_conditions(*shape)
+    )
     place = tuple_(thread.c.created_at, thread.c.id)
     for given, name, forward in ((after, "after", order == "asc"), (before, "before", order == "desc")):
         if given:
@@ -82,6 +85,8 @@ def _page(order: Order, after: bool, before: bool, *shape: bool) -> Statement:
     return Statement(query.limit(bindparam("count")))
 
 
+_LISTED = ("title", "status_reason", "allowed_image_domains", "metadata")
+"""The columns that make one thread larger than another."""
 _INSERT = Statement(insert(thread))
 _PLACE = Statement(select(thread.c.project_id, thread.c.next_position).where(thread.c.id == bindparam("id")))
 _EXISTS = Statement(select(thread.c.id).where(thread.c.id == bindparam("id")))
@@ -147,17 +152,34 @@ async def place(tx: Tx, thread_id: str) -> Row | None:
     return await tx.one(_PLACE, id=thread_id)
 
 
-async def page(
-    tx: Tx, scope: Scope, *, order: Order, count: int, after: Row | None = None, before: Row | None = None
-) -> Sequence[Row]:
-    """At most `count` threads by creation time, beyond the rows given as cursors, in `order`."""
+async def page(tx: Tx, scope: Scope, *, order: Order, count: int, after: Row | None = None) -> Sequence[Row]:
+    """At most `count` threads by creation time, beyond the row given as cursor, in `order`."""
+    statement = _page(order, after is not None, False, True, *scope.shape())
+    return await tx.all(statement, count=count, **_cursors(after, None), **scope.parameters())
+
+
+async def listing(
+    tx: Tx, scope: Scope, bounds: Bounds, *, order: Order, after: Row | None = None, before: Row | None = None
+) -> Page:
+    """Threads by creation time, beyond the rows given as cursors, in `order`, without their workflows' state."""
+    statement = _page(order, after is not None, before is not None, False, *scope.shape())
+    return await read_page(
+        tx,
+        statement,
+        bounds,
+        lambda row: sum(text_size(row[name]) for name in _LISTED),
+        backwards=before is not None and after is None,
+        **_cursors(after, before),
+        **scope.parameters(),
+    )
+
+
+def _cursors(after: Row | None, before: Row | None) -> dict[str, Any]:
     cursors: dict[str, Any] = {}
     for name, row in (("after", after), ("before", before)):
         if row is not None:
             cursors |= {f"{name}_created_at": row["created_at"], f"{name}_id": row["id"]}
-    statement = _page(order, after is not None, before is not None, *scope.shape())
-    rows = await tx.all(statement, count=count, **cursors, **scope.parameters())
-    return rows[::-1] if before is not None and after is None else rows
+    return cursors
 
 
 async def set_title_once(tx: Tx, thread_id: str, title: str) -> bool:
