@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 
 from chatdock import Turn, workflow
 from chatdock.storage import runs
-from chatdock.storage.sqlite import prepare
+from chatdock.storage.sqlite_files import prepare
 from chatdock.workflows.workflow import Emitted, WorkflowError
 from tests.harness.client import ApiFailure, Chat, Json, message
 from tests.harness.client import Turn as Streamed

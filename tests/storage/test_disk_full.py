@@ -66,6 +66,7 @@ def test_a_full_disk_loses_nothing_and_is_survived(disk: Disk) -> None:
     live.wait_for(lambda turn: turn.text == "before ")
     disk.fill()
     _new_messages_are_refused(disk, done.thread_id)
+    assert disk.server.backend.http.get("/readyz").status_code == 503
     assert [item["content"][0]["text"] for item in chat.items(done.thread_id)] == ["done", "before after"]
     assert len(chat.call("threads.list")["data"]) == 2
     assert len(disk.server.backend.get("threads")["data"]) == 2
@@ -79,6 +80,7 @@ def test_a_full_disk_loses_nothing_and_is_survived(disk: Disk) -> None:
     disk.free()
     later = chat.send(done.thread_id, "there is space again")
     assert later.outcome == "completed"
+    assert disk.server.backend.http.get("/readyz").status_code == 200
     eventually(
         lambda: "active_run" not in chat.call("threads.get_by_id", thread_id=turn.thread_id),
         seconds=5,

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from chatdock.cli import app
 from chatdock.storage import migrations
-from chatdock.storage.sqlite import prepare
+from chatdock.storage.sqlite_files import prepare
 
 SCRIPTS = Path(migrations.__file__).parent
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from chatdock.storage import runs
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -17,10 +15,10 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> dict[str, str]:
-    """The database answers and new work is taken; else 503."""
+    """The database answers, takes what is to be stored, and new work is taken; else 503."""
     world = request.app.state.world
     world.engine.refuse_when_draining()
-    await world.database.read(runs.queued)
+    await world.database.check()
     return {"status": "ready"}
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from chatdock.storage.database import UnusableDatabase
-from chatdock.storage.sqlite import SqliteDatabase, prepare
+from chatdock.storage.sqlite import SqliteDatabase
+from chatdock.storage.sqlite_files import prepare
 
 if TYPE_CHECKING:
     from chatdock.storage.database import Database

@@ -81,6 +81,18 @@ class Database(Protocol):
         """Run `op` on one consistent snapshot."""
         ...
 
+    async def check(self) -> None:
+        """`Unavailable` when nothing can be stored: what the last few seconds showed, or a small write does now."""
+        ...
+
+    async def shrink(self) -> bool:
+        """Give a little of the space that is free back to the file system; whether there is more."""
+        ...
+
+    async def settle(self) -> bool:
+        """Move what was committed to its place, so that no log holds what was deleted since; False when others read."""
+        ...
+
     def alone(self) -> AbstractAsyncContextManager[bool]:
         """Whether no other process has the database open; if so, none can open it inside the block."""
         ...

@@ -8,37 +8,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
+import math
 import queue
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from sqlalchemy.dialects import sqlite as dialect
+from sqlalchemy import text
 
 from chatdock.errors import Unavailable
-from chatdock.storage import migrations
-from chatdock.storage.database import UnusableDatabase
+from chatdock.storage.database import Statement
+from chatdock.storage.sqlite_files import BUSY_TIMEOUT, DIALECT, Files, Lock, connect, prepare, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from io import TextIOWrapper
 
     from sqlalchemy import URL
 
-    from chatdock.storage.database import Op, Row, Statement
+    from chatdock.storage.database import Op, Row, Tx
 
 T = TypeVar("T")
 log = structlog.get_logger("chatdock.storage")
 
-BUSY_TIMEOUT = 10.0
 MAX_GROUP = 256
 READERS = 2
+SPARE_PAGES = 1024
+"""How many free pages stay in the file for what comes next; giving them back and taking them again costs more."""
+SHRINK_PAGES = 256
+READERS_AWAITED_MILLISECONDS = 20
+"""How long the writer waits for readers when the log is to be emptied; after it there is another time."""
+CHECKED_SECONDS = 5.0
+"""How long the outcome of the last write tells whether there can be another."""
+CHECK_TIMEOUT = 2.0
 
-_DIALECT = dialect.dialect(paramstyle="named")
+_REWRITE_VERSION = Statement(text("UPDATE alembic_version SET version_num = version_num"))
 _UNAVAILABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")
 
 
@@ -50,7 +57,7 @@ class SqliteTx:
 
     def _execute(self, statement: Statement, parameters: dict[str, Any]) -> sqlite3.Cursor:
         if statement.compiled is None:
-            compiled = statement.clause.compile(dialect=_DIALECT)
+            compiled = statement.clause.compile(dialect=DIALECT)
             fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
             statement.compiled = str(compiled), fixed
         sql, defaults = statement.compiled
@@ -93,19 +100,35 @@ class _Queued:
         self.result: Any = None
 
 
+class _Upkeep:
+    """What the writer does between two transactions."""
+
+    __slots__ = ("future", "result", "work")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Any], future: asyncio.Future[Any]) -> None:
+        self.work = work
+        self.future = future
+        self.result: Any = None
+
+
 class SqliteDatabase:
     """A database file and the process that writes it."""
 
-    def __init__(self, path: Path, lock: _Lock) -> None:
-        self._path = path
+    def __init__(self, path: Path, lock: Lock) -> None:
         self._lock = lock
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Queued | _Upkeep | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="chatdock-writer", daemon=True)
-        self._reader = threading.local()
-        self._reader_connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chatdock-reader")
-        self._connection = _connect(path)
+        self._connection = connect(path)
+        # All at once, since who connects later may find another file there.
+        self._reader_connections = [connect(path) for _ in range(READERS)]
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for connection in self._reader_connections:
+            connection.execute("PRAGMA query_only=1")
+            self._idle.put(connection)
+        self._files = Files(path)
+        self._outcome: tuple[float, Exception | None] = (-math.inf, None)
         self._closed = False
 
     @classmethod
@@ -113,7 +136,7 @@ class SqliteDatabase:
         """Open the file, create or upgrade its tables, start the writer."""
         path = Path.cwd() / (url.database or "")
         await asyncio.to_thread(prepare, path)
-        database = cls(path, await asyncio.to_thread(_Lock, path))
+        database = cls(path, await asyncio.to_thread(Lock, path))
         database._writer.start()
         return database
 
@@ -125,10 +148,39 @@ class SqliteDatabase:
         """Queue `op` for the next commit."""
         future: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
-            future.set_exception(Unavailable("The server is stopping.", code="server_stopping", retry_after=5))
+            future.set_exception(_stopping())
         else:
             self._queue.put(_Queued(op, future))
         return future
+
+    async def check(self) -> None:
+        """`Unavailable` when nothing can be stored: what the last few seconds showed, or a small write does now."""
+        self._files.check()
+        at, error = self._outcome
+        if time.monotonic() - at < CHECKED_SECONDS:
+            if error is not None:
+                raise error
+            return
+        try:
+            await asyncio.wait_for(self.write(_touch), CHECK_TIMEOUT)
+        except TimeoutError:
+            raise unavailable() from None
+
+    async def shrink(self) -> bool:
+        """Give a little of the space that is free back to the file system; whether there is more."""
+        return await self._between(_shrink)
+
+    async def settle(self) -> bool:
+        """Move what was committed to its place, so that no log holds what was deleted since; False when others read."""
+        return await self._between(_settle)
+
+    async def _between(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Let the writer do this on its connection, outside of transactions."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._closed:
+            raise _stopping()
+        self._queue.put(_Upkeep(work, future))
+        return await future
 
     async def read(self, op: Op[T]) -> T:
         """Run `op` in a read transaction on a reader thread."""
@@ -156,12 +208,8 @@ class SqliteDatabase:
             self._lock.share()
 
     def _read(self, op: Op[T]) -> T:
-        connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
+        connection = self._idle.get()
         try:
-            if connection is None:
-                connection = self._reader.connection = _connect(self._path)
-                connection.execute("PRAGMA query_only=1")
-                self._reader_connections.append(connection)
             connection.execute("BEGIN")
             try:
                 return _drive(op, SqliteTx(connection))
@@ -169,16 +217,22 @@ class SqliteDatabase:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise _translate(error) from error
+        finally:
+            self._idle.put(connection)
 
     def _write_forever(self) -> None:
         tx = SqliteTx(self._connection)
         stopping = False
         while not stopping:
             group: list[_Queued] = []
+            upkeep: _Upkeep | None = None
             entry = self._queue.get()
             while True:
                 if entry is None:
                     stopping = True
+                    break
+                if isinstance(entry, _Upkeep):
+                    upkeep = entry
                     break
                 group.append(entry)
                 if len(group) >= MAX_GROUP:
@@ -189,13 +243,17 @@ class SqliteDatabase:
                     break
             if group:
                 self._commit(group, tx)
+            if upkeep is not None:
+                self._keep_up(upkeep)
 
     def _commit(self, group: list[_Queued], tx: SqliteTx) -> None:
         """Commit a group. An operation that raises is taken out and the others are run again without it."""
-        failed: list[tuple[_Queued, Exception]] = []
+        failed: list[tuple[_Queued | _Upkeep, Exception]] = []
         while group:
             current: _Queued | None = None
+            changes = self._connection.total_changes
             try:
+                self._files.check()
                 self._connection.execute("BEGIN IMMEDIATE")
                 for current in group:
                     current.result = _drive(current.op, tx)
@@ -205,6 +263,7 @@ class SqliteDatabase:
                 self._rollback()
                 cause = _translate(error) if isinstance(error, sqlite3.Error) else error
                 if current is None or isinstance(cause, Unavailable):
+                    self._outcome = time.monotonic(), cause
                     with contextlib.suppress(OSError):  # a full disk takes no log lines either
                         log.error("write_failed", error=error, operations=len(group))
                     failed += [(entry, cause) for entry in group]
@@ -212,17 +271,29 @@ class SqliteDatabase:
                 failed.append((current, cause))
                 group = [entry for entry in group if entry is not current]
             else:
-                self._settle(group, failed)
+                if self._connection.total_changes > changes:  # a commit of nothing shows nothing
+                    self._outcome = time.monotonic(), None
+                self._tell(group, failed)
                 return
-        self._settle([], failed)
+        self._tell([], failed)
+
+    def _keep_up(self, upkeep: _Upkeep) -> None:
+        try:
+            self._files.check()
+            upkeep.result = upkeep.work(self._connection)
+        except Exception as error:
+            cause = _translate(error) if isinstance(error, sqlite3.Error) else error
+            self._tell([], [(upkeep, cause)])
+        else:
+            self._tell([upkeep], [])
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
-    def _settle(self, done: list[_Queued], failed: list[tuple[_Queued, Exception]]) -> None:
-        def settle() -> None:
+    def _tell(self, done: Sequence[_Queued | _Upkeep], failed: Sequence[tuple[_Queued | _Upkeep, Exception]]) -> None:
+        def tell() -> None:
             for entry in done:
                 if not entry.future.done():
                     entry.future.set_result(entry.result)
@@ -231,82 +302,41 @@ class SqliteDatabase:
                     entry.future.set_exception(error)
 
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            self._loop.call_soon_threadsafe(settle)
+            self._loop.call_soon_threadsafe(tell)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    return connection
+def _shrink(connection: sqlite3.Connection) -> bool:
+    before = _free_pages(connection)
+    if before <= SPARE_PAGES:
+        return False
+    # A script, since `execute()` stops this after its first page.
+    connection.executescript(f"PRAGMA incremental_vacuum({min(SHRINK_PAGES, before - SPARE_PAGES)})")
+    return SPARE_PAGES < _free_pages(connection) < before
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    pages: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return pages
+
+
+def _settle(connection: sqlite3.Connection) -> bool:
+    connection.execute(f"PRAGMA busy_timeout={READERS_AWAITED_MILLISECONDS}")
+    try:
+        held_up, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not held_up
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
+
+
+async def _touch(tx: Tx) -> None:
+    """Write the smallest thing there is, as it was."""
+    await tx.run(_REWRITE_VERSION)
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("The server is stopping.", code="server_stopping", retry_after=5)
 
 
 def _translate(error: sqlite3.Error) -> Exception:
     name = getattr(error, "sqlite_errorname", None) or ""
-    if name.startswith(_UNAVAILABLE):
-        return Unavailable(
-            "The server cannot store anything at the moment. Nothing was changed; try again later.",
-            code="storage_unavailable",
-            retry_after=5,
-        )
-    return error
-
-
-class _Lock:
-    """A lock on the file beside the database, by which a process knows whether it is alone.
-
-    Every process that opened the database shares it, and the kernel lets go of it when one dies, however it dies. So
-    who gets it alone knows that every live run in the database has lost its owner.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file: TextIOWrapper | None = None
-        with contextlib.suppress(OSError):  # a folder that takes no file: leases tell who lives
-            self._file = open(f"{path}.lock", "w")  # noqa: SIM115 - held as long as the database is open
-        self.share()
-
-    def take(self) -> bool:
-        """Have it alone; False, and share it, when others have it too."""
-        if self._file is None:
-            return False
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.share()  # trying let go of the share
-            return False
-        return True
-
-    def share(self) -> None:
-        """Have it with others; waits while one of them has it alone, which is for the moment of its start."""
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_SH)
-
-    def release(self) -> None:
-        """Let go."""
-        if self._file is not None:
-            self._file.close()
-
-
-def prepare(path: Path) -> None:
-    """Create the tables of a new database, or bring those of an older version up to date."""
-    if not path.parent.is_dir():
-        raise UnusableDatabase(f"the folder of the database does not exist: {path.parent}")
-    try:
-        _prepare(path)
-    except sqlite3.Error as error:
-        raise UnusableDatabase(f"{path} cannot be used: {error}") from error
-
-
-def _prepare(path: Path) -> None:
-    connection = _connect(path)
-    try:
-        version = migrations.version_of(connection)
-        if version is None:
-            migrations.create(connection, _DIALECT)
-        elif version != migrations.HEAD:
-            connection.close()
-            migrations.upgrade(f"sqlite:///{path}", version)
-    finally:
-        connection.close()
+    return unavailable() if name.startswith(_UNAVAILABLE) else error

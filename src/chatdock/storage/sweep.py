@@ -29,6 +29,8 @@ ROWS = 500
 """How many rows of a table one transaction removes."""
 BATCHES = 20
 """How many such transactions one round has for each kind; the next round goes on."""
+SETTLED_SECONDS = 60
+"""How often the log is emptied, which holds what was deleted for as long."""
 COMPACTED_TWICE_SECONDS = 60
 """Runs may be stored as ended a moment after the time that their record gives."""
 
@@ -44,6 +46,7 @@ class Sweep:
         self._interval = settings.sweep_interval
         self._caches = list(caches)
         self._compacted = 0
+        self._settled = clock.monotonic()
         records_kept = max(RECORDS_KEPT_SECONDS, settings.run_retention)
         self._kinds: list[tuple[Forget, float]] = [
             (self._compact, settings.run_retention),
@@ -76,6 +79,15 @@ class Sweep:
                 raise
             except Exception:
                 log.exception("sweep_failed", of=forget.__module__)
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Let the files shrink to what they hold."""
+        for _ in range(BATCHES):
+            if not await self._database.shrink():
+                break
+        if self._clock.monotonic() - self._settled >= SETTLED_SECONDS and await self._database.settle():
+            self._settled = self._clock.monotonic()
 
     async def _remove(self, forget: Forget, before: int) -> None:
         for _ in range(BATCHES):
