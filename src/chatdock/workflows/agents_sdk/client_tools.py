@@ -44,18 +44,49 @@ def client_tool(
 
 def left_to_client(tool: FunctionTool) -> None:
     """Let the page execute a tool."""
-    # A run that waits for an approval can be stored and continued: that is all a client tool needs.
-    tool.needs_approval = True
-    tool.on_invoke_tool = _answered
+    # A run that waits for an approval can be stored and continued: that is all a client tool needs. Arguments that do
+    # not fit reach no page: the call does not wait, and the model reads what is wrong.
+
+    async def waits(_context: object, arguments: dict[str, Any], _call_id: str) -> bool:
+        return _misfit(tool, arguments) is None
+
+    tool.needs_approval = waits
+    tool.on_invoke_tool = _Answered(tool)
 
 
 def is_client_tool(tool: object) -> bool:
     """Whether the page executes it."""
-    return isinstance(tool, FunctionTool) and tool.on_invoke_tool is _answered
+    return isinstance(tool, FunctionTool) and isinstance(tool.on_invoke_tool, _Answered)
 
 
-async def _answered(context: ToolContext[Any], arguments: str) -> str:
-    return written(outputs.get()[context.tool_call_id])
+class _Answered:
+    """Gives the model what the page answered."""
+
+    def __init__(self, tool: FunctionTool) -> None:
+        self._tool = tool
+
+    async def __call__(self, context: ToolContext[Any], arguments: str) -> str:
+        answered = outputs.get()
+        if context.tool_call_id in answered:
+            return written(answered[context.tool_call_id])
+        return f"The arguments do not fit this tool: {_misfit(self._tool, json.loads(arguments or '{}'))}"
+
+
+def _misfit(tool: FunctionTool, arguments: dict[str, Any]) -> str | None:
+    """What of the arguments the tool's parameters do not allow; what has a default may be left out."""
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+    schema = tool.params_json_schema
+    properties = schema.get("properties", {})
+    required = [name for name in schema.get("required", ()) if not _has_default(properties.get(name, {}))]
+    error = best_match(Draft202012Validator({**schema, "required": required}).iter_errors(arguments))
+    return None if error is None else f"{error.json_path}: {error.message}"
+
+
+def _has_default(parameter: Mapping[str, Any]) -> bool:
+    # The SDK takes a default of None out of strict schemas.
+    return "default" in parameter or {"type": "null"} in parameter.get("anyOf", ())
 
 
 def written(output: Any) -> str:

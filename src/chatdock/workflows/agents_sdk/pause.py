@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("chatdock.workflows")
 
 TOO_LARGE = "This conversation is too large to wait for an answer here. Please start a new one."
+UNREADABLE = "The assistant asked this page for something that cannot be read. Please try again."
 CHANGED = "What was asked cannot be continued: the assistant was changed meanwhile. Please try again."
 
 
@@ -205,6 +206,12 @@ def _question(turn: Turn, call: Call, labels: Labels) -> ThreadItemDoneEvent:
         return turn.widget(
             approval_card(call.name, call.arguments, labels), copy_text=f"{readable(call.name)}: approve or reject"
         )
-    arguments = orjson.loads(call.arguments or "{}")
+    try:
+        arguments = orjson.loads(call.arguments or "{}")
+    except orjson.JSONDecodeError:
+        arguments = None
+    if not isinstance(arguments, dict):
+        log.error("client_tool_unreadable", workflow=turn.workflow_id, tool=call.name)
+        raise CustomStreamError(UNREADABLE, allow_retry=True)
     item = ClientToolCallItem(**turn.place(), call_id=call.call_id, name=call.name, arguments=arguments)
     return ThreadItemDoneEvent(item=item)
