@@ -15,6 +15,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
 from chatdock import current_turn, workflow
+from chatdock.workflows.untrusted import stated
 from chatdock.workflows.workflow import WorkflowError
 from tests.adapters.conftest import Talk
 from tests.adapters.libraries import LIBRARIES, graph_builder
@@ -69,7 +70,7 @@ def test_a_graph_that_remembers_is_given_what_is_new(talk: Talk) -> None:
     thread_id = chat.create("first").thread_id
     chat.send(thread_id, "second")
     chat.send(thread_id, "third")
-    hidden = ("user", f"Hidden context, not shown to the user:\n{CANARY}")
+    hidden = ("user", stated(f"Hidden context, not shown to the user:\n{CANARY}"))
     assert asked.asked[3] == [
         SYSTEM,
         ("user", "first"),

@@ -8,9 +8,18 @@ from agents.models.chatcmpl_converter import Converter
 from chatkit.agents import ThreadItemConverter
 from openai.types.responses import EasyInputMessageParam, ResponseInputTextParam
 
+from chatdock.workflows.untrusted import in_texts, stated, typed_item, within
+
 if TYPE_CHECKING:
     from agents import TResponseInputItem
-    from chatkit.types import AssistantMessageItem, Attachment, HiddenContextItem, UserMessageTagContent
+    from chatkit.types import (
+        AssistantMessageItem,
+        Attachment,
+        HiddenContextItem,
+        ThreadItem,
+        UserMessageTagContent,
+        WidgetItem,
+    )
 
 
 async def assistant_message_to_input(
@@ -25,19 +34,38 @@ async def assistant_message_to_input(
     return EasyInputMessageParam(type="message", role="assistant", content=said)
 
 
+_ITEM_TO_INPUT = ThreadItemConverter._thread_item_to_input_item
+_WIDGET_TO_INPUT = ThreadItemConverter.widget_to_input
+
+
+async def item_to_input(
+    self: ThreadItemConverter, item: ThreadItem, is_last_message: bool = True
+) -> list[TResponseInputItem]:
+    """An item without what its user could pass off as the server's, for each of the converter's methods."""
+    return await _ITEM_TO_INPUT(self, typed_item(item), is_last_message)
+
+
+async def widget_to_input(self: ThreadItemConverter, item: WidgetItem) -> Any:
+    """A widget's JSON, of which the user may have written a part."""
+    return in_texts(within, await _WIDGET_TO_INPUT(self, item))
+
+
 class TurnConverter(ThreadItemConverter):
     """chatkit-python's converter; tags and the names of files as text, hidden context of any shape."""
 
     assistant_message_to_input = assistant_message_to_input
+    _thread_item_to_input_item = item_to_input
+    widget_to_input = widget_to_input
 
     async def attachment_to_message_content(self, attachment: Attachment) -> ResponseInputTextParam:
         """That there was a file. Threads that were imported have some, without their bytes."""
-        told = f"The user attached {attachment.name} ({attachment.mime_type})"
+        told = stated(f"The user attached {attachment.name} ({attachment.mime_type})")
         return ResponseInputTextParam(type="input_text", text=told)
 
     async def tag_to_message_content(self, tag: UserMessageTagContent) -> ResponseInputTextParam:
         """What a tag names, for the model."""
-        return ResponseInputTextParam(type="input_text", text=f"@{tag.text} is {tag.id} {tag.data or ''}".strip())
+        told = stated(f"@{tag.text} is {tag.id} {tag.data or ''}".strip())
+        return ResponseInputTextParam(type="input_text", text=told)
 
     async def hidden_context_to_input(self, item: HiddenContextItem) -> Any:
         """Content that is no text, as Python writes it."""
@@ -47,8 +75,10 @@ class TurnConverter(ThreadItemConverter):
 
 
 def correct_chatkit() -> None:
-    """Let chatkit-python's own converter, which hosted servers use, say it as `TurnConverter` does."""
+    """Let chatkit-python's own converter, from which authors derive theirs, do as `TurnConverter` does."""
     ThreadItemConverter.assistant_message_to_input = assistant_message_to_input  # type: ignore[method-assign]
+    ThreadItemConverter._thread_item_to_input_item = item_to_input  # type: ignore[method-assign]
+    ThreadItemConverter.widget_to_input = widget_to_input  # type: ignore[method-assign]
     correct_agents_sdk()
 
 

@@ -20,6 +20,8 @@ from chatkit.types import (
     WidgetItem,
 )
 
+from chatdock.workflows.untrusted import stated, typed_item
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message. What the model should know and nobody said, hidden context for one, has the role of the user."""
+    """A message. What the model should know and nobody said, hidden context for one, has the role of the user.
+
+    It is told from what the user says by its `<ChatContext>`, which no user can write.
+    """
 
     id: str
     """The item's id."""
@@ -61,7 +66,7 @@ async def conversation(turn: Turn) -> list[ThreadItem]:
 
 def transcript(items: Iterable[ThreadItem]) -> list[Said | Called]:
     """What was said, in the order of the items. A client tool call that is not answered yet is left out."""
-    return [line for item in items if (line := _line(item)) is not None]
+    return [line for item in items if (line := _line(typed_item(item))) is not None]
 
 
 def _line(item: ThreadItem) -> Said | Called | None:
@@ -72,26 +77,28 @@ def _line(item: ThreadItem) -> Said | Called | None:
             return Said(item.id, "assistant", "".join(part.text for part in item.content))
         case HiddenContextItem() | SDKHiddenContextItem():
             content = item.content if isinstance(item.content, str) else json.dumps(item.content)
-            return Said(item.id, "user", f"Hidden context, not shown to the user:\n{content}")
+            return Said(item.id, "user", stated(f"Hidden context, not shown to the user:\n{content}"))
         case ClientToolCallItem(status="completed"):
             return Called(item.id, item.call_id, item.name, item.arguments, json.dumps(item.output))
         case StructuredInputItem():
-            return Said(item.id, "user", _answers(item))
+            return Said(item.id, "user", stated(_answers(item)))
         case WidgetItem():
             shown = item.copy_text or item.widget.model_dump_json(exclude_none=True)
-            return Said(item.id, "user", f"The user was shown this widget, with the id {item.id}:\n{shown}")
+            return Said(item.id, "user", stated(f"The user was shown this widget, with the id {item.id}:\n{shown}"))
         case _:
             return None
 
 
 def _user_text(item: UserMessageItem) -> str:
-    """The text as it was typed, then what it refers to."""
+    """The text as it was typed, then, as the server's words, what it refers to."""
     tags = {part.text: part for part in item.content if part.type == "input_tag"}
     lines = ["".join(part.text if part.type == "input_text" else f"@{part.text}" for part in item.content)]
     if item.quoted_text:
-        lines.append(f"The user is referring to this in particular:\n{item.quoted_text}")
-    lines += [f"@{tag.text} is {tag.id} {json.dumps(tag.data) if tag.data else ''}".strip() for tag in tags.values()]
-    lines += [f"The user attached {file.name} ({file.mime_type})" for file in item.attachments]
+        lines.append(stated(f"The user is referring to this in particular:\n{item.quoted_text}"))
+    lines += [
+        stated(f"@{tag.text} is {tag.id} {json.dumps(tag.data) if tag.data else ''}".strip()) for tag in tags.values()
+    ]
+    lines += [stated(f"The user attached {file.name} ({file.mime_type})") for file in item.attachments]
     return "\n\n".join(lines)
 
 

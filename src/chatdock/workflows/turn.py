@@ -159,8 +159,9 @@ class Turn(TurnEvents):
 
         Imports the Agents SDK. `converter` is one of chatkit-python's; ours reads tags and hidden context of any shape.
         """
-        from chatdock.workflows.input_items import TurnConverter
+        from chatdock.workflows.input_items import TurnConverter, correct_chatkit
 
+        correct_chatkit()
         return await (converter or TurnConverter()).to_agent_input(await self.history(limit))
 
     async def emit(self, event: Emitted) -> None:

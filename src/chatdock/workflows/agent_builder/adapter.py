@@ -35,6 +35,7 @@ from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.titles import opening_words
+from chatdock.workflows.untrusted import stated, typed
 from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ class ExportAdapter(PausingAdapter):
         """Execute the workflow for a message; there is nothing else that it could answer."""
         if turn.message is None:
             return
-        text = turn.text
+        text = typed(turn.text)
         if turn.message.quoted_text:
-            text += f"\n\nThe user is referring to this in particular:\n{turn.message.quoted_text}"
+            quoted = stated(f"The user is referring to this in particular:\n{typed(turn.message.quoted_text)}")
+            text = f"{text}\n\n{quoted}"
         async for event in self._walk(turn, text, await Memory.of(turn), Journal(), None, Checkpoint(turn)):
             yield event
 
