@@ -15,3 +15,7 @@ async def find_books(query: str) -> list[dict[str, object]]:
     """What a library has."""
     SEARCHED.append(query)
     return [{"filename": "lamps.txt", "score": 0.9}]
+
+
+paid_back: list[int] = []
+"""The orders that were paid back."""

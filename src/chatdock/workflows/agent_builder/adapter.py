@@ -6,6 +6,7 @@ import re
 import traceback
 import warnings
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ class ExportAdapter(PausingAdapter):
             async for event in self.begin(turn):
                 yield event
             return
-        memory, journal = Memory(**around["memory"]), Journal(around["steps"])
+        memory, journal = Memory(**around["memory"]), Journal(deepcopy(around["steps"]))
         async for event in self._walk(turn, around["text"], memory, journal, None, checkpoint):
             yield event
 

@@ -53,6 +53,25 @@ class Journal:
         self.steps: list[Step] = list(steps or ())
         self._recorded = len(self.steps)
         self._place = 0
+        self._failures: dict[int, int] = {}
+
+    @property
+    def known(self) -> list[Step]:
+        """Copies of the steps, to go on from when the workflow breaks off.
+
+        A failure is part of them once another step has begun: the file has caught it. Else it is what the workflow
+        breaks off with, and the step is to be taken again.
+        """
+        uncaught = {place for place, began in self._failures.items() if began == self._place}
+        return [
+            {name: value for name, value in step.items() if name != "failed" or place not in uncaught}
+            for place, step in enumerate(self.steps)
+        ]
+
+    def fail(self, step: Step, error: Exception) -> None:
+        """A step has failed."""
+        step["failed"] = f"{type(error).__name__}: {error}"
+        self._failures[next(place for place, each in enumerate(self.steps) if each is step)] = self._place
 
     def begin(self, kind: str, **facts: str) -> Step:
         """The next step, with its outcome where it has been taken; `Diverged` when another one stands in its place."""

@@ -169,7 +169,7 @@ class Walk:
             raise self.stopped from limit
         except Exception as error:
             if step and self.stopped is None:  # beside one that waits, it is taken once more
-                step["failed"] = f"{type(error).__name__}: {error}"
+                self.journal.fail(step, error)
                 turn, cause = self._turn, type(error).__name__
                 log.warning("step_failed", workflow=turn.workflow_id, thread=turn.thread.id, step=kind, error=cause)
             raise
@@ -349,8 +349,7 @@ class Walk:
     def steps(self) -> list[Step]:
         """The journal's steps, as they are once the user's answer has reached the step that waited."""
         steps: list[Step] = []
-        for each in self.journal.steps:
-            step = dict(each)
+        for step in self.journal.known:
             if step.get("waits") is True and self._answered is not None:
                 del step["waits"]
                 if step["kind"] == "approval":
