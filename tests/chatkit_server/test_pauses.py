@@ -20,7 +20,7 @@ from agents import (
     function_tool,
 )
 from bench.reference import MemoryStore
-from chatkit.actions import Action
+from chatkit.actions import Action, ActionConfig
 from chatkit.agents import AgentContext, ClientToolCall, simple_to_agent_input, stream_agent_response
 from chatkit.server import ChatKitServer
 from chatkit.types import (
@@ -39,7 +39,7 @@ from tests.chatkit_server.shapes import Answer, base
 from tests.harness.client import Chat, Turn
 from tests.harness.model_endpoint import Say, Step, Use, model_endpoint
 from tests.harness.openai_client import openai_client
-from tests.workflows.agents import Api, act, give
+from tests.workflows.agents import Api, act, asked_in, give
 
 TURNS = (1, 2, 5)
 REFUNDED: list[int] = []
@@ -105,7 +105,7 @@ class Desk(ChatKitServer[Context]):
             yield event
         if result.interruptions:
             thread.metadata["waits"] = result.to_state().to_json(context_serializer=lambda _: {})
-            button = Button(label="Approve", onClickAction={"type": "approve", "payload": {}})
+            button = Button(label="Approve", onClickAction=ActionConfig(type="approve", payload={}))
             card = WidgetItem(**base(self, thread, context), widget=Card(children=[button]))
             yield ThreadItemDoneEvent(item=card)
 
@@ -141,12 +141,8 @@ def test_a_hosted_server_goes_on_in_the_first_second_and_fifth_turn_after_a_rest
     make = OpenAIResponsesModel if api == "responses" else OpenAIChatCompletionsModel
     with model_endpoint(*steps) as endpoint:
         with hosted(tmp_path, Desk(make("scripted", openai_client(endpoint.url, api_key="unused")))) as server:
-            chat, waiting = server.backend.chat(), []
-            for number in TURNS:
-                turn = chat.create("hello")
-                for _ in range(number - 1):
-                    turn = chat.send(turn.thread_id, "and now?")
-                waiting.append(turn)
+            chat = server.backend.chat()
+            waiting = asked_in(chat, TURNS)
         with hosted(tmp_path, Desk(make("scripted", openai_client(endpoint.url, api_key="unused")))) as server:
             chat = server.backend.chat_with(chat.secret)
             for number, asked in zip(TURNS, waiting, strict=True):

@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 from chatdock.model.pull import pull
 from tests.harness.browser import chromium
 from tests.harness.client import Chat, Json, Turn
-from tests.harness.model_endpoint import ModelEndpoint, Say, Step, Use, model_endpoint
+from tests.harness.model_endpoint import ModelEndpoint, Say, Status, Step, Use, model_endpoint
 from tests.harness.server import ProcessServer, eventually, free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -54,23 +54,28 @@ def test_the_page_names_every_example_and_its_command() -> None:
         assert f" examples/{path}" in (EXAMPLES / path).read_text("utf-8"), "the file says how it is started"
 
 
-def test_the_support_desk_shows_an_order_and_pays_back_once_that_is_approved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("api", ["responses", "chat_completions"])
+def test_the_support_desk_shows_an_order_and_pays_back_once_that_is_approved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str
+) -> None:
+    monkeypatch.setenv("CHATDOCK_MODEL_API", api)
     look, pay = (
-        Use("look_up_order", {"number": "1001"}),
-        Use("refund", {"number": "1001", "reason": "broken"}, "call_2"),
+        Use("look_up_order", {"number": "1002"}),
+        Use("refund", {"number": "1002", "reason": "broken"}, "call_2"),
     )
-    with served(tmp_path, "support_desk.py", "wf_support_desk", [look], [pay], [Say("It was paid back.")]) as (
-        chat,
-        model,
-    ):
-        turn = chat.create("My lantern, order 1001, is broken. I want my money back.")
+    steps: list[Step] = [[Say("Hello.")], [look], [pay], Status(400), [Say("It was paid back.")]]
+    with served(tmp_path, "support_desk.py", "wf_support_desk", *steps) as (chat, model):
+        turn = chat.send(chat.create("hello").thread_id, "My rope, order 1002, is broken. I want my money back.")
         order, card = turn.done("widget")
-        assert order["copy_text"] == "1001: Lantern, brass"
+        assert order["copy_text"] == "1002: Rope, 20 m"
         assert turn.text == ""
-        assert len(model.requests) == 2
+        assert len(model.requests) == 3
         settled = act(chat, card, card["widget"]["confirm"]["action"])
-        assert settled.text == "It was paid back."
-        assert "49.00 euros were paid back" in str(model.requests[-1])
+        assert (settled.outcome, settled.events[-1]["allow_retry"]) == ("failed", True)
+        [question] = turn.done("user_message")
+        params = {"thread_id": turn.thread_id, "item_id": question["id"]}
+        assert Turn(chat.stream("threads.retry_after_item", **params)).text == "It was paid back."
+        assert str(model.requests[-1]).count("34.50 euros were paid back") == 1
 
 
 def test_the_handbook_answers_from_its_pages_and_names_them(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -71,3 +71,14 @@ def act(chat: Chat, card: Json, action: Json) -> Turn:
 def give(chat: Chat, thread_id: str, result: Any) -> Turn:
     """The output of the pending client tool call."""
     return Turn(chat.stream("threads.add_client_tool_output", thread_id=thread_id, result=result))
+
+
+def asked_in(chat: Chat, turns: Iterable[int]) -> list[Turn]:
+    """Threads of so many turns each: the last one of each."""
+    last = []
+    for number in turns:
+        turn = chat.create("hello")
+        for _ in range(number - 1):
+            turn = chat.send(turn.thread_id, "and now?")
+        last.append(turn)
+    return last

@@ -15,7 +15,7 @@ from chatkit.types import StructuredInputFreeform
 from chatdock import client_tool, current_turn
 from tests.harness.client import Chat, Turn
 from tests.harness.model_endpoint import Hosted, Part, Say, Step, Use, model_endpoint
-from tests.workflows.agents import Api, agent_server, give, press, scripted
+from tests.workflows.agents import Api, agent_server, asked_in, give, press, scripted
 
 TURNS = (1, 2, 5)
 REFUNDED: list[int] = []
@@ -115,12 +115,8 @@ def test_a_run_that_waits_goes_on_in_the_first_second_and_fifth_turn_after_a_res
     steps += [[Say("Done.")] for _ in TURNS]
     with model_endpoint(*steps) as endpoint:
         with agent_server(tmp_path, endpoint.url, wait.make, api=api) as server:
-            chat, waiting = server.backend.chat(), []
-            for number in TURNS:
-                turn = chat.create("hello")
-                for _ in range(number - 1):
-                    turn = chat.send(turn.thread_id, "and now?")
-                waiting.append(turn)
+            chat = server.backend.chat()
+            waiting = asked_in(chat, TURNS)
         with agent_server(tmp_path, endpoint.url, wait.make, api=api) as server:
             chat = server.backend.chat_with(chat.secret)
             for number, asked in zip(TURNS, waiting, strict=True):
