@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
+import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC
@@ -28,6 +30,10 @@ MAX_TRIES = 8
 """How often a request may fail before it is given up: about a minute."""
 PATIENCE = 600.0
 """How long a request may be put off by rate limits, in seconds."""
+FIRST_CONTACT = 30.0
+"""How long an API that has answered nothing yet is tried, in seconds: the name, the port or the network is wrong."""
+LOST_CONTACT = 120.0
+"""How long one that answered before is tried, in seconds, while it answers nothing or not properly."""
 LONGEST_PAUSE = 30.0
 """Between two tries of a failing request, in seconds."""
 LONG_PAUSE = 3.0
@@ -36,6 +42,8 @@ MAX_DOWNLOAD = 50_000_000
 """Of a file, in bytes."""
 MAX_DOWNLOADS = 3
 """How often a file is tried."""
+KNOCKING = 30.0
+"""How long it is asked that, in seconds."""
 MAX_KNOCKS = 3
 """How often the API is asked whether it answers anything, when a request was given up."""
 TIMEOUT = httpx.Timeout(60, connect=15)
@@ -111,6 +119,8 @@ class Hosted:
         self._first_pause = first_pause
         self._say = say
         self._not_before = 0.0
+        self._answers = False
+        """Whether the API has answered a request."""
 
     async def __aenter__(self) -> Hosted:
         return self
@@ -214,6 +224,7 @@ class Hosted:
             else:
                 self._heed(response)
                 if response.status_code == 200 and (body := _json(response)) is not None:
+                    self._answers = True
                     return body
                 reason, wait = self._reason(response), _retry_after(response)
                 if not _passing(response):
@@ -223,9 +234,12 @@ class Hosted:
                 else:
                     failures += 1
             waited = time.monotonic() - began + (wait or 0)
-            if failures >= MAX_TRIES or (wait is not None and waited > PATIENCE):
+            if wait is not None and waited > PATIENCE:
                 await self._give_up(reason, wait)
             pause = self._backoff(failures) if wait is None else wait
+            too_late = wait is None and time.monotonic() + pause > self._until(began)
+            if failures >= MAX_TRIES or too_late:
+                await self._give_up(reason, tried=time.monotonic() - began)
             if pause >= LONG_PAUSE:
                 self._say(f"{reason}; waiting {pause:.0f} s")
             if wait is None:
@@ -235,13 +249,20 @@ class Hosted:
 
     async def _send(self, path: str, parameters: dict[str, str]) -> httpx.Response | str:
         """The answer, or why there is none."""
+        deadline = DEADLINE if self._answers else min(DEADLINE, FIRST_CONTACT)
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(deadline):
                 return await self._http.get(path, params=parameters)
         except TimeoutError:
-            return f"no whole answer came within {DEADLINE:g} s"
+            return f"no whole answer came within {deadline:g} s"
         except (httpx.TransportError, httpx.DecodingError) as error:
+            if _certificate_refused(error):
+                raise HostedError(f"The certificate of {self._http.base_url.host} is not accepted: {error}") from error
             return f"{type(error).__name__} {error}".strip()
+
+    def _until(self, began: float) -> float:
+        """When a request that began then, and is not answered, is given up."""
+        return began + (LOST_CONTACT if self._answers else FIRST_CONTACT)
 
     def _pause(self) -> float:
         """Seconds for which the API wants no requests."""
@@ -257,21 +278,36 @@ class Hosted:
             reset = min(_duration(response.headers.get("x-ratelimit-reset-requests", "")) or 0, PATIENCE)
             self._not_before = max(self._not_before, time.monotonic() + reset)
 
-    async def _give_up(self, reason: str, wait: float | None = None, status: int | None = None) -> NoReturn:
+    async def _give_up(
+        self, reason: str, wait: float | None = None, *, status: int | None = None, tried: float = 0
+    ) -> NoReturn:
         """`Unreadable` when the API answers other requests, `HostedError` when it answers none."""
         if wait is not None and wait > PATIENCE:
-            raise HostedError(f"{reason}. The API takes no requests for {wait:.0f} s; start again then.")
-        for _ in range(MAX_KNOCKS):
-            knock = await self._send("chatkit/threads", {"limit": "1", "order": "asc"})
-            if isinstance(knock, httpx.Response) and knock.status_code == 200:
-                raise Unreadable(reason, status)
-            await asyncio.sleep(self._backoff(MAX_KNOCKS))
-        raise HostedError(f"{reason}. The API answers nothing any more; start again later.")
+            raise HostedError(f"{reason.rstrip('.')}. The API takes no requests for {wait:.0f} s; start again then.")
+        if not self._answers:
+            raise HostedError(f"{self._http.base_url.host} could not be read within {tried:.0f} s: {reason}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KNOCKING):
+                for _ in range(MAX_KNOCKS):
+                    knock = await self._send("chatkit/threads", {"limit": "1", "order": "asc"})
+                    if isinstance(knock, httpx.Response) and knock.status_code == 200:
+                        raise Unreadable(reason, status)
+                    await asyncio.sleep(self._backoff(MAX_KNOCKS))
+        raise HostedError(f"{reason.rstrip('.')}. The API answers nothing any more; start again later.")
 
     async def _refuse(self, response: httpx.Response, reason: str) -> NoReturn:
-        if response.status_code in {401, 429}:
+        status = response.status_code
+        if status in {401, 429}:
             raise HostedError(reason)
-        if response.status_code == 403:  # of the key, or of this thread
+        if not self._answers and status == 403:
+            raise HostedError(
+                f"{reason.rstrip('.')}. The key may not read the threads of its project, or not from this network."
+            )
+        if not self._answers and status in {404, 410}:
+            raise HostedError(
+                f"{reason.rstrip('.')}. There is no ChatKit API at {self._http.base_url}, or it has been shut down."
+            )
+        if status == 403:  # of the key, or of this thread
             await self._give_up(reason, status=403)
         raise Unreadable(reason, response.status_code)
 
@@ -298,6 +334,13 @@ def _is_address(text: str) -> bool:
     except httpx.InvalidURL:
         return False
     return url.scheme in {"http", "https"} and bool(url.host)
+
+
+def _certificate_refused(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _passing(response: httpx.Response) -> bool:
