@@ -82,4 +82,4 @@ def test_a_folder_that_takes_no_files_is_said(tmp_path: Path) -> None:
         done = chatdock(tmp_path, "import", "openai", "--base-url", app.url, "--previews", str(tmp_path / "taken"))
     assert done.returncode == 1
     assert b"Stopped: [Errno" in done.stdout
-    assert done.stderr == b""
+    assert b"Traceback" not in done.stderr
