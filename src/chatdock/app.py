@@ -40,11 +40,12 @@ def create_app(
     demo: bool = False,
     model: ModelEndpoint | None = None,
     clock: Clock | None = None,
+    public: bool = False,
 ) -> Edge:
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
     `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
-    `clock` is the machine's unless a test brings its own.
+    `clock` is the machine's unless a test brings its own. `public`: other machines reach the server's port.
     `ExportError` when the environment asks for an export of traces that is not possible, `WorkflowError` when the
     endpoint cannot do what a workflow needs.
     """
@@ -84,7 +85,7 @@ def create_app(
     openapi.describe(app)
     _add_docs(app)
     _add_error_handlers(app)
-    edge = Edge(app, settings, metrics)
+    edge = Edge(app, settings, metrics, public=public)
     return edge
 
 

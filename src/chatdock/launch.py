@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import ipaddress
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import typer
 from chatdock import __version__
 from chatdock.app import create_app
 from chatdock.model.errors import ModelError
-from chatdock.server import serve
+from chatdock.server import CannotListen, listen, serve
 from chatdock.storage.connect import path_of, prepare_database
 from chatdock.storage.database import UnusableDatabase
 from chatdock.tracing.export import ExportError
@@ -40,6 +41,17 @@ class Launch:
     demo: bool
     settings: Settings
 
+    def listen(self) -> list[socket.socket]:
+        """The server's socket, then the operator's if there is one."""
+        settings = self.settings
+        listeners = [listen(self.host, self.port, settings)]
+        if settings.operator_port is not None:
+            try:
+                listeners.append(listen(settings.operator_host, settings.operator_port, settings))
+            except CannotListen as error:
+                raise CannotListen(f"the operator's port: {error}; see CHATDOCK_OPERATOR_PORT") from error
+        return listeners
+
     def load(self) -> Loaded:
         """Load the targets and look that all they need is there; one of `CANNOT_START` when it is not."""
         database = path_of(self.settings.database_url)
@@ -60,7 +72,7 @@ class Launch:
                 if needed:
                     typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
                 workflows = [entry for entry in workflows if not entry.needs_model]
-        served = create_app(self.settings, workflows, demo=self.demo, model=model)
+        served = create_app(self.settings, workflows, demo=self.demo, model=model, public=not _is_loopback(self.host))
         return Loaded(self, served, list(dict.fromkeys(entry.id for entry in workflows)), stored)
 
     def _workflows(self) -> list[Workflow]:
@@ -83,9 +95,9 @@ class Loaded:
     stored: str
     """Where, in words."""
 
-    def serve(self, listener: socket.socket) -> None:
+    def serve(self, listeners: list[socket.socket]) -> None:
         """Say where, and serve until stopped."""
-        host, port = self.launch.host, listener.getsockname()[1]
+        host, port = self.launch.host, listeners[0].getsockname()[1]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         typer.echo(f"Chatdock {__version__} serves {', '.join(self.names)} at {url}")
         typer.echo(self.stored)
@@ -97,4 +109,12 @@ class Loaded:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)  # a turn makes thousands of short-lived objects and next to no garbage
         gc.enable()
-        serve(self.app, self.launch.settings, listener, host, port)
+        serve(self.app, self.launch.settings, listeners, host, port)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name counts as one that others may reach, but for localhost."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

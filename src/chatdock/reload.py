@@ -23,7 +23,6 @@ from watchfiles import PythonFilter, watch
 
 from chatdock.launch import CANNOT_START
 from chatdock.logs import configure, take_over
-from chatdock.server import listen
 
 if TYPE_CHECKING:
     import socket
@@ -47,7 +46,7 @@ def serve_and_reload(launch: Launch) -> None:
     quick = min(launch.settings.drain_timeout, DRAIN_SECONDS)
     launch = replace(launch, settings=launch.settings.model_copy(update={"drain_timeout": quick}))
     folders = sorted({folder for target in launch.targets for folder in folders_of(target)})
-    listener = listen(launch.host, launch.port, launch.settings)
+    listeners = launch.listen()
     stop = threading.Event()
     current: _Server | None = None
 
@@ -68,14 +67,15 @@ def serve_and_reload(launch: Launch) -> None:
         if changes:
             typer.echo(f"Changed: {', '.join(sorted(path for _, path in changes))}", err=True)
         if changes or not begun:
-            current = _replaced(current, launch, listener, stop)
+            current = _replaced(current, launch, listeners, stop)
             begun = True
         elif current is not None and not current.process.is_alive():
             current = None
             typer.echo("chatdock: the server has ended; the next change starts another.", err=True)
     if current is not None:
         current.end()
-    listener.close()
+    for listener in listeners:
+        listener.close()
 
 
 def folders_of(target: str) -> Iterable[Path]:
@@ -92,10 +92,10 @@ def folders_of(target: str) -> Iterable[Path]:
 
 
 def _replaced(
-    current: _Server | None, launch: Launch, listener: socket.socket, stop: threading.Event
+    current: _Server | None, launch: Launch, listeners: list[socket.socket], stop: threading.Event
 ) -> _Server | None:
     """The new server in the current one's place; the current one when the new one cannot be loaded."""
-    new = _Server(launch, listener)
+    new = _Server(launch, listeners)
     if not new.loaded(stop):
         new.end()
         if not stop.is_set():
@@ -111,9 +111,9 @@ def _replaced(
 class _Server:
     """One server, in a process of its own."""
 
-    def __init__(self, launch: Launch, listener: socket.socket) -> None:
+    def __init__(self, launch: Launch, listeners: list[socket.socket]) -> None:
         self._pipe, theirs = _spawn.Pipe()
-        self.process = _spawn.Process(target=_serve, args=(launch, listener, theirs), name="chatdock-server")
+        self.process = _spawn.Process(target=_serve, args=(launch, listeners, theirs), name="chatdock-server")
         self.process.start()
         theirs.close()
 
@@ -142,7 +142,7 @@ class _Server:
         self._pipe.close()
 
 
-def _serve(launch: Launch, listener: socket.socket, pipe: Connection) -> None:
+def _serve(launch: Launch, listeners: list[socket.socket], pipe: Connection) -> None:
     gc.disable()  # until everything is loaded, as without --reload
     os.setpgid(0, 0)  # Ctrl+C is for the parent, which ends its servers one way
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -159,7 +159,7 @@ def _serve(launch: Launch, listener: socket.socket, pipe: Connection) -> None:
         pipe.recv()
     except (EOFError, OSError):  # the parent has ended
         return
-    loaded.serve(listener)
+    loaded.serve(listeners)
 
 
 def _end_with_parent() -> None:

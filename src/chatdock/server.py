@@ -195,8 +195,8 @@ def _listening(host: str, port: int, settings: Settings) -> socket.socket:
     return listener
 
 
-def serve(app: Edge, settings: Settings, listener: socket.socket, host: str, port: int) -> None:
+def serve(app: Edge, settings: Settings, listeners: list[socket.socket], host: str, port: int) -> None:
     """Serve until stopped."""
     server = Server(app, settings, host, port)
     with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+        server.run(sockets=listeners)

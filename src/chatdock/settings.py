@@ -145,6 +145,18 @@ class Settings(BaseSettings):
         default=False,
         description="Whether traces hold what users, models and tools wrote, beside durations and token counts.",
     )
+    operator_paths: Literal["auto", "open", "closed"] = Field(
+        default="auto",
+        description="Whether `/metrics`, `/docs` and `/openapi.json`, which need no credential, answer on the server's "
+        "port. `auto`: while it listens on a loopback address alone and they have no port of their own.",
+    )
+    operator_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="A port of their own for them, with `/healthz` and `/readyz` beside them and nothing else.",
+    )
+    operator_host: str = Field(default="127.0.0.1", description="The address that the operator's port is opened on.")
     log_content: bool = Field(
         default=False,
         description="Whether the log also quotes what users, models and tools wrote, where an error or a library does. "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chatdock.chat.actions import Actions
 from chatdock.chat.keys import KeyRing
 from chatdock.chat.limits import RequestLimiter
+from chatdock.chat.refusals import Refusals
 from chatdock.chat.sessions import Sessions
 from chatdock.chat.threads import Threads
 from chatdock.chat.turns import Turns
@@ -14,7 +15,7 @@ from chatdock.metrics import Metrics
 from chatdock.runs.engine import Engine
 from chatdock.runs.log import RunLog
 from chatdock.settings import Settings
-from chatdock.storage.connect import open_database
+from chatdock.storage.connect import open_database, path_of
 from chatdock.storage.database import Database
 from chatdock.storage.sweep import Sweep
 from chatdock.storage.times import Clock
@@ -49,8 +50,9 @@ class World:
         tracer = Tracer(database, settings, clock)
         engine = Engine(database, run_log, registry, settings, metrics, tracer, clock)
         limiter = RequestLimiter(clock)
-        keys = KeyRing(database, settings.api_keys, clock)
-        sessions = Sessions(database, registry, settings, clock)
+        refusals = Refusals(path_of(settings.database_url), clock)
+        keys = KeyRing(database, settings.api_keys, clock, refusals)
+        sessions = Sessions(database, registry, settings, clock, refusals)
         caches = (limiter.forget, keys.recent.forget, sessions.recent.forget)
         world = cls(
             settings=settings,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.middleware.cors import CORSMiddleware
 
+from chatdock.api.operator import OperatorPaths
+from chatdock.api.origins import RefusedOrigins
 from chatdock.api.send import send_json
 from chatdock.chat.responses import Responses
 from chatdock.errors import ApiError
@@ -71,7 +73,7 @@ class Edge:
     else, and the lifespan, is FastAPI's.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics, *, public: bool) -> None:
         self.doors: dict[str, ASGIApp] = {}
         self._app = app
         self._settings = settings
@@ -79,6 +81,8 @@ class Edge:
         self.responses = Responses(settings, metrics)
         self._plain = Failures(self._answer)
         self._cors = _cors(self._plain, settings)
+        self._operator = OperatorPaths(settings, public=public)
+        self._refused_origins = RefusedOrigins(settings.allowed_origins)
 
     @property
     def world(self) -> World:
@@ -113,11 +117,15 @@ class Edge:
                 message = {**message, "body": b""}
             await send(message)
 
-        app: ASGIApp = self._cors if scope["path"] in self.doors else self._plain
+        app: ASGIApp = self._plain
+        if scope["path"] in self.doors and not self._operator.is_own_port(scope):
+            self._refused_origins.look(scope)
+            app = self._cors
         await app(scope, receive, send_with_headers)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
+        self._operator.check(scope)
         app = self.doors.get(scope["path"]) or self._app
         if scope["path"] in ALWAYS_ANSWERED:
             await app(scope, receive, send)

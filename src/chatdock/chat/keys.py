@@ -17,6 +17,7 @@ from chatdock.storage.times import micros_now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from chatdock.chat.refusals import Refusals
     from chatdock.storage.database import Database
     from chatdock.storage.times import Clock
 
@@ -72,8 +73,9 @@ async def create(database: Database, project_id: str, name: str) -> NewKey:
 class KeyRing:
     """Which project a key opens."""
 
-    def __init__(self, database: Database, configured: Iterable[str], clock: Clock) -> None:
+    def __init__(self, database: Database, configured: Iterable[str], clock: Clock, refusals: Refusals) -> None:
         self._database = database
+        self._refusals = refusals
         self._configured = {digest(key): DEFAULT_PROJECT for key in configured}
         self.recent: Recent[str] = Recent(clock)
 
@@ -87,6 +89,7 @@ class KeyRing:
         found = await self._database.read(lambda tx: keys.project_of(tx, hashed))
         if found is None:
             self.recent.drop(hashed)
+            self._refusals.unknown("api_key")
             raise Unauthorized(f"Incorrect API key provided: {masked(secret)}.", code="invalid_api_key")
         self.recent.keep(hashed, found)
         return found

@@ -18,6 +18,7 @@ from chatdock.storage import idempotency, sessions
 from chatdock.storage.threads import Scope
 
 if TYPE_CHECKING:
+    from chatdock.chat.refusals import Refusals
     from chatdock.settings import Settings
     from chatdock.storage.database import Database, Row, Tx
     from chatdock.storage.times import Clock
@@ -71,11 +72,14 @@ class Session:
 class Sessions:
     """Creates, cancels and recognises sessions."""
 
-    def __init__(self, database: Database, registry: Registry, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, settings: Settings, clock: Clock, refusals: Refusals
+    ) -> None:
         self._database = database
         self._registry = registry
         self._settings = settings
         self._clock = clock
+        self._refusals = refusals
         self.recent: Recent[Session] = Recent(clock)
 
     async def create(
@@ -139,6 +143,8 @@ class Sessions:
             row = await self._database.read(lambda tx: sessions.by_secret(tx, hashed))
             if row is None or _status(row, self._clock.micros()) != "active":
                 self.recent.drop(hashed)
+                if row is None:
+                    self._refusals.unknown("client_secret")
                 raise _unauthorized()
             session = Session.from_row(row)
             self.recent.keep(hashed, session)

@@ -42,10 +42,8 @@ def serve(
         if reload:
             _serve_and_reload(launch)
         else:
-            from chatdock.server import listen
-
             loaded = launch.load()
-            loaded.serve(listen(host, port, settings))
+            loaded.serve(launch.listen())
     except CANNOT_START as error:
         fail(str(error))
 
