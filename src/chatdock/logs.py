@@ -35,14 +35,14 @@ class _StandardError:
 
 
 @contextlib.contextmanager
-def going_on(log: structlog.typing.FilteringBoundLogger, event: str) -> Iterator[None]:
+def going_on(log: structlog.typing.FilteringBoundLogger, event: str, **about: str) -> Iterator[None]:
     """Log what goes wrong in a round of housekeeping: the next one tries again, whatever it was."""
     try:
         yield
     except ApiError as error:
-        log.warning(event, error=error)
+        log.warning(event, error=error, **about)
     except Exception:
-        log.exception(event)
+        log.exception(event, **about)
 
 
 def configure(*, content: bool = False) -> None:

@@ -133,6 +133,16 @@ async def spoils_its_metadata(turn: Turn) -> Script:
     turn.thread.metadata["thing"] = object()
 
 
+async def spoils_its_domains(turn: Turn) -> Script:
+    yield "half an answer"
+    turn.thread.allowed_image_domains = 5  # type: ignore[assignment]
+
+
+async def loses_its_thread(turn: Turn) -> Script:
+    yield "half an answer"
+    turn.thread = None  # type: ignore[assignment]
+
+
 async def spoils_its_state(turn: Turn) -> Script:
     yield "half an answer"
     turn.state["thing"] = {1, 2}
@@ -172,6 +182,8 @@ async def spoils_its_thread_and_apologises(turn: Turn) -> Script:
         spoils_its_status,
         spoils_its_title,
         spoils_its_metadata,
+        spoils_its_domains,
+        loses_its_thread,
         spoils_its_state,
         spoils_its_thread_and_raises,
     ],
@@ -190,6 +202,93 @@ def test_a_workflow_that_breaks_ends_in_an_error_that_offers_a_retry(stage: Stag
 def test_a_workflow_that_spoils_its_thread_and_raises_its_own_error_still_ends(stage: Stage) -> None:
     _, turn = failed(stage, spoils_its_thread_and_apologises)
     assert turn.done("assistant_message")[0]["content"][0]["text"] == "half an answer"
+
+
+def tasks(turn: Turn, count: int) -> types.WorkflowItem:
+    each: list[types.Task] = [types.CustomTask(title=str(number)) for number in range(count)]
+    return types.WorkflowItem(**base(turn), workflow=types.Workflow(type="custom", tasks=each))
+
+
+def part(kind: Any, **members: Any) -> Any:
+    """An update of a message, whether its members are what they should be or not."""
+    return kind.model_construct(type=kind.model_fields["type"].default, **members)
+
+
+TASK = types.CustomTask(title="x")
+SOURCE = types.Annotation(source=types.URLSource(title="x", url="https://example.com"))
+MISFITS: dict[str, tuple[Any, list[Any]]] = {
+    "a task for a message": (answer, [types.WorkflowTaskAdded(task_index=0, task=TASK)]),
+    "text for a widget": (widget, [types.AssistantMessageContentPartTextDelta(content_index=0, delta="x")]),
+    "an image for a message": (answer, [types.GeneratedImageUpdated(image=types.GeneratedImage(id="i", url="x"))]),
+    "text for a part that is far away": (
+        answer,
+        [types.AssistantMessageContentPartTextDelta(content_index=1 << 40, delta="x")],
+    ),
+    "text before the first part": (answer, [types.AssistantMessageContentPartTextDelta(content_index=-1, delta="x")]),
+    "text that is none": (answer, [part(types.AssistantMessageContentPartTextDelta, content_index=0, delta=["x"])]),
+    "an index that is none": (answer, [part(types.AssistantMessageContentPartTextDelta, content_index="0", delta="x")]),
+    "a source of no part": (
+        answer,
+        [types.AssistantMessageContentPartAnnotationAdded(content_index=0, annotation_index=0, annotation=SOURCE)],
+    ),
+    "a source that is far away": (
+        lambda turn: answer(turn, "x"),
+        [
+            types.AssistantMessageContentPartAnnotationAdded(
+                content_index=0, annotation_index=1 << 40, annotation=SOURCE
+            )
+        ],
+    ),
+    "a task that is far away": (lambda turn: tasks(turn, 1), [types.WorkflowTaskAdded(task_index=9, task=TASK)]),
+    "a task that is not there": (lambda turn: tasks(turn, 1), [types.WorkflowTaskUpdated(task_index=1, task=TASK)]),
+    "a task that is none": (lambda turn: tasks(turn, 1), [part(types.WorkflowTaskUpdated, task_index=0, task="x")]),
+    "a component that is not there": (
+        widget,
+        [types.WidgetStreamingTextValueDelta(component_id="nobody", delta="x", done=False)],
+    ),
+    "a widget that is none": (widget, [part(types.WidgetRootUpdated, widget=float("nan"))]),
+    "nothing at all": (answer, [None]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("misfit", MISFITS)
+@pytest.mark.parametrize("yielded", [True, False], ids=["yielded", "emitted"])
+def test_an_update_that_does_not_fit_its_item_is_its_turns_error(stage: Stage, misfit: str, yielded: bool) -> None:
+    make, updates = MISFITS[misfit]
+
+    async def misfits(turn: Turn) -> Script:
+        item = make(turn)
+        yield "half an answer"
+        yield added(item)
+        for update in updates:
+            event = types.ThreadItemUpdatedEvent.model_construct(
+                type="thread.item.updated", item_id=item.id, update=update
+            )
+            if yielded:
+                yield event
+            else:
+                await turn.emit(event)
+
+    _, turn = failed(stage, misfits)
+    assert turn.events[-1] == GENERIC
+    assert not turn.of("thread.item.updated")[3:]
+
+
+@pytest.mark.parametrize("end", ["done", "removed", "never begun", "another turn's"])
+def test_an_update_of_an_item_that_is_not_streamed_is_its_turns_error(stage: Stage, end: str) -> None:
+    async def late(turn: Turn) -> Script:
+        item = answer(turn, "x")
+        yield "half an answer"
+        if end in ("done", "removed"):
+            yield added(item)
+            yield done(item) if end == "done" else types.ThreadItemRemovedEvent(item_id=item.id)
+        elif end == "another turn's":
+            item = (await turn.history())[0]  # type: ignore[assignment]
+        yield delta(item.id, "y")
+
+    _, turn = failed(stage, late)
+    assert turn.events[-1] == GENERIC
 
 
 async def custom(turn: Turn) -> Script:

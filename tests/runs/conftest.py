@@ -29,7 +29,8 @@ def stage() -> Stage:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, stage: Stage) -> Iterator[ThreadServer]:
-    with serving(tmp_path_factory.mktemp("server"), [stage.workflow]) as running:
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder, [stage.workflow], session_response_limit=100, user_response_limit=100) as running:
         yield running
 
 

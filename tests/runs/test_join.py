@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.harness.client import Chat, Frame
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chatdock.protocol import frames, snapshot
+from tests.harness.client import Chat, Frame, Turn
 from tests.harness.server import eventually
 from tests.runs.folding import fold
 from tests.runs.recording import played
@@ -25,6 +32,7 @@ def test_whenever_a_tab_joins_it_shows_what_the_whole_stream_adds_up_to(chat: Ch
         turn = tab.wait()
         if tab.status == 404:  # the run had ended by then
             continue
+        assert tab.status == 200, tab.received
         assert fold(turn.frames) == expected
         assert turn.outcome == "completed"
         shorter += len(turn.frames) < len(whole.frames)
@@ -115,3 +123,34 @@ def test_a_tab_that_joins_in_the_moment_of_the_end_sees_the_end(chat: Chat, stag
             assert seen.outcome == "completed"
             assert fold(seen.frames) == fold(reader.wait().frames)
     assert joined > 10
+
+
+def test_joining_does_not_fold_the_run_again(
+    chat: Chat, stage: Stage, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(data: bytes) -> Iterator[Any]:
+        for event in payloads(data):
+            read.append(1)
+            yield event
+
+    payloads = frames.payloads
+    reader = creating(chat, text)
+    for number in range(50):
+        stage.say(text, f"{number} ")
+        said = "".join(f"{each} " for each in range(number + 1))
+        reader.wait_for(partial(_says, said))
+    monkeypatch.setattr(snapshot, "payloads", counted)
+    for _ in range(5):
+        tab = resuming(chat, reader.turn.thread_id)
+        tab.wait_for(lambda turn: turn.of("thread.item.added"))
+        assert fold(tab.frames) == fold(reader.frames)
+        tab.drop()
+    assert len(read) == 0
+    stage.end(text)
+    assert reader.wait().outcome == "completed"
+
+
+def _says(text: str, turn: Turn) -> bool:
+    return turn.text == text

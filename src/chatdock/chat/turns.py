@@ -21,7 +21,6 @@ from chatdock.protocol import frames, ids
 from chatdock.protocol import operations as ops
 from chatdock.protocol.frames import ITEM
 from chatdock.protocol.kinds import HIDDEN_TYPES
-from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import item_change
 from chatdock.runs.work import Kind, Work, make_turn
 from chatdock.storage import idempotency, items, runs, threads
@@ -149,17 +148,21 @@ class Turns:
             self._engine.start_next(thread_id)
         else:
             live = self._log.open(run_id, 1, begun.last, begun.frames)
-            turn = make_turn(
-                self._database,
-                begun.work,
-                session_id=session.id,
-                thread=accepted.thread,
-                item=accepted.item,
-                saved_state=accepted.state,
-                variables=session.state_variables,
-                hidden_ids=accepted.hidden_ids,
-            )
-            self._engine.begin(live, turn, begun.work, fence=FIRST_FENCE)
+            try:
+                turn = make_turn(
+                    self._database,
+                    begun.work,
+                    session_id=session.id,
+                    thread=accepted.thread,
+                    item=accepted.item,
+                    saved_state=accepted.state,
+                    variables=session.state_variables,
+                    hidden_ids=accepted.hidden_ids,
+                )
+                self._engine.begin(live, turn, begun.work, fence=FIRST_FENCE)
+            except Exception:  # it is accepted already: its stream tells how it ends
+                log.exception("run_not_begun", run=run_id)
+                self._engine.let_go(run_id)
         return Stream(self._log.follow(run_id), thread_id, original=True)
 
     async def resume(self, caller: Caller, params: ops.ResumeParams) -> Stream:
@@ -215,12 +218,12 @@ class Turns:
         run = await self._database.read(load)
         if run is None:
             raise NoLiveRun(thread_id)
-        snapshot, position = Snapshot(), 0
-        async for last, stored in self._log.stored(run["id"]):
-            snapshot.apply(stored)
-            # The run may have ended by now: its last frame, which is no event, is then left to the follower.
-            position = last - 1 if frames.outcome(stored) else last
-        opening = frames.batch(run["id"], position, list(snapshot.events()))
+        standing = await self._engine.standing(run["id"])
+        if standing is None:  # it waits, has ended by now, or is executed elsewhere
+            snapshot, last = await self._log.snapshot(run["id"])
+            standing = last, list(snapshot.events())
+        position, shown = standing
+        opening = frames.batch(run["id"], position, shown)
         return Stream(self._log.follow(run["id"], position), thread_id, opening)
 
     async def _rejoin(self, session: Session, run_id: str) -> Stream:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -108,6 +109,11 @@ def part_event(item_id: str, change: str, content: types.AssistantMessageContent
     )
 
 
+def update_event(item_id: str, update: bytes) -> bytes:
+    """A `thread.item.updated` event as JSON, from the update's JSON."""
+    return b'{"type":"thread.item.updated","item_id":%b,"update":%b}' % (orjson.dumps(item_id), update)
+
+
 def item_event(kind: str, item: bytes) -> bytes:
     """An event that carries one item (`thread.item.added|done|replaced`), from the item's JSON."""
     return b'{"type":"%b","item":%b}' % (kind.encode(), item)
@@ -168,12 +174,15 @@ def upgraded(data: bytes) -> bytes:
     if not data.startswith(b"id: "):
         return data
     found = list(_OLDER_FRAME.finditer(data))
+    if not found:
+        return data
     events, end = b"".join(one[2] for one in found), found[-1].end()
     return b"%bid: %b\n\n%b" % (events, found[-1][1], data[end:])
 
 
 def payloads(data: bytes) -> Iterator[dict[str, Any]]:
-    """The events of a batch, parsed."""
+    """The events of a batch, parsed; what is no JSON is passed over."""
     for block in data.split(b"\n\n"):
         if block.startswith(b"data: "):
-            yield orjson.loads(block[6:])
+            with suppress(orjson.JSONDecodeError):
+                yield orjson.loads(block[6:])

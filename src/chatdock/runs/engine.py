@@ -17,11 +17,10 @@ import structlog
 from chatdock.errors import Unavailable
 from chatdock.logs import going_on
 from chatdock.protocol import frames
-from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.execution import LOST, Execution, Stop
 from chatdock.runs.recorder import Recorder, finish_drafts
-from chatdock.runs.work import Work, load_turn
+from chatdock.runs.work import Unreadable, Work, load_turn
 from chatdock.storage import items, runs, threads
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 
     from chatdock.metrics import Metrics
     from chatdock.runs.log import LiveRun, RunLog
+    from chatdock.runs.recorder import Standing
     from chatdock.settings import Settings
-    from chatdock.storage.database import Database, Row, Tx
+    from chatdock.storage.database import Database, Op, Row, Tx
     from chatdock.storage.times import Clock
     from chatdock.tracing.tracer import Tracer
     from chatdock.workflows.registry import Registry
@@ -159,6 +159,15 @@ class Engine:
         self._metrics.runs_live.set(len(self._executions))
         execution.start(workflow, recorder)
 
+    async def standing(self, run_id: str) -> Standing | None:
+        """What a run adds up to now, all of it stored; None when it is not executed here."""
+        execution = self._executions.get(run_id)
+        return None if execution is None else await execution.standing()
+
+    def let_go(self, run_id: str) -> None:
+        """A run that is ours is not executed: the next looks at our runs end it."""
+        self._let_go.add(run_id)
+
     async def cancel(self, thread_id: str, *, only: str | None = None) -> None:
         """Record that the thread's unfinished runs, or one of them, are to end, and wait until they have."""
         run_ids = await self._database.write(lambda tx: runs.request_cancel(tx, thread_id, only))
@@ -208,15 +217,14 @@ class Engine:
     async def _claim(self, queued: Row) -> None:
         """Take a queued run and execute it: what it answers now stands at the end of its thread."""
         run_id, thread_id = queued["id"], queued["thread_id"]
-        work = Work.from_json(queued["input"])
 
         async def claim(tx: Tx) -> Row | None:
             claimed = await runs.claim(tx, run_id, thread_id, self.owner, self._settings.lease)
             if claimed is not None:
                 # What it answers stands at the end of its thread now, and before what still waits.
                 for run in await runs.unfinished(tx, thread_id):
-                    answers = Work.from_json(run["input"])
-                    if answers.kind == "message" and answers.item_id:
+                    answers = Work.read(run["input"])
+                    if answers is not None and answers.kind == "message" and answers.item_id:
                         await items.move_to_end(tx, thread_id, answers.item_id)
             return claimed
 
@@ -224,67 +232,91 @@ class Engine:
         if claimed is None:
             return
         self._let_go.add(run_id)  # until it is executed: what comes in between may fail
-        turn = await load_turn(self._database, work, thread_id, claimed["session_id"])
-        if turn is None:
-            return
-        last: int = claimed["last_sequence"]
-        live = self._log.open(run_id, last + 1, last, b"")
-        self.begin(live, turn, work, claimed["fence"])
+        try:
+            await self._begin_claimed(claimed)
+        except Unavailable:
+            raise
+        except Exception as error:
+            unreadable = isinstance(error, Unreadable)
+            log.error("run_not_begun", run=run_id, error=str(error) if unreadable else None, exc_info=not unreadable)
+            await self._end(claimed, "it could not be begun")
         self._let_go.discard(run_id)
+
+    async def _begin_claimed(self, claimed: Row) -> None:
+        run_id, work = claimed["id"], Work.from_json(claimed["input"])
+        turn = await load_turn(self._database, work, claimed["thread_id"], claimed["session_id"])
+        if turn is None:
+            await self._end(claimed, "its thread is gone")
+            return
+        stored = await self._log.stored_page(run_id, 0)  # what it was accepted with
+        last = stored[-1][0] if stored else 0
+        live = self._log.open(run_id, 1, last, b"".join(data for _, data in stored))
+        self.begin(live, turn, work, claimed["fence"])
         if claimed["cancel_requested"]:
             self.stop_here([run_id])
 
     async def _recover(self, *, all_foreign: bool) -> None:
-        """End running runs whose owner is gone; start queued ones."""
+        """End running runs whose owner is gone; start queued ones. One that fails keeps no other from it."""
         for orphan in await self._database.read(lambda tx: runs.orphans(tx, self.owner, all_foreign=all_foreign)):
             await self._end_orphan(orphan)
         for queued in await self._database.read(runs.queued):
             if not self.draining:
-                await self._claim(queued)
+                with going_on(log, "run_not_claimed", run=queued["id"]):
+                    await self._claim(queued)
 
     async def _end_orphan(self, orphan: Row) -> None:
+        with going_on(log, "run_not_ended", run=orphan["id"]):
+            taken = await self._database.write(
+                lambda tx: runs.take_over(tx, orphan["id"], orphan["fence"], self.owner, self._settings.lease)
+            )
+            if taken is not None:
+                await self._end(taken, "its server died")
+
+    async def _end(self, taken: Row, why: str) -> None:
         """Keep the partial answer, offer a retry. The model is not asked again: that may have cost and done things."""
-        run_id, thread_id = orphan["id"], orphan["thread_id"]
-        taken = await self._database.write(
-            lambda tx: runs.take_over(tx, run_id, orphan["fence"], self.owner, self._settings.lease)
-        )
-        if taken is None:
-            return
-        snapshot, last = Snapshot(), taken["last_sequence"]
-        async for number, stored in self._log.stored(run_id):
-            snapshot.apply(stored)
-            last = number
-        finished = finish_drafts(snapshot, thread_id)
-        cancelled = bool(taken["cancel_requested"])
+        run_id, thread_id = taken["id"], taken["thread_id"]
+        finished: list[tuple[bytes, Op[Any] | None]] = []
+        try:
+            snapshot, _ = await self._log.snapshot(run_id)
+            finished = finish_drafts(snapshot, thread_id)
+            await self._store_end(taken, why, finished)
+        except Unavailable:
+            raise
+        except Exception:  # what it said cannot be kept, and its thread must be free all the same
+            log.exception("answer_not_kept", run=run_id)
+            await self._store_end(taken, why, [])
+
+    async def _store_end(self, taken: Row, why: str, finished: list[tuple[bytes, Op[Any] | None]]) -> None:
+        run_id, cancelled = taken["id"], bool(taken["cancel_requested"])
         payloads = [payload for payload, _ in finished]
         changes = [change for _, change in finished if change is not None]
         if cancelled:
-            changes.append(cancel_note(thread_id))
+            changes.append(cancel_note(taken["thread_id"]))
         else:
             payloads.append(frames.error_event(INTERRUPTED, allow_retry=True))
         outcome = "cancelled" if cancelled else "failed"
-        first = last + 1
-        data = frames.batch(run_id, last + len(payloads), payloads)
 
-        async def end(tx: Tx) -> bool:
-            ended = await runs.end(
-                tx,
-                run_id,
-                taken["fence"],
-                outcome=outcome,
-                first=first,
-                last=first + len(payloads),
-                data=data + frames.terminal(outcome),
-                now=self._clock.micros(),
-                error="its server died",
-            )
-            for change in changes if ended else ():
+        async def end(tx: Tx) -> tuple[int, int, bytes] | None:
+            first = await runs.last_sequence(tx, taken) + 1
+            last = first + len(payloads)
+            data = frames.batch(run_id, last - 1, payloads) + frames.terminal(outcome)
+            now = self._clock.micros()
+            if not await runs.end(
+                tx, run_id, taken["fence"], outcome=outcome, first=first, last=last, data=data, now=now, error=why
+            ):
+                return None
+            for change in changes:
                 await change(tx)
-            return ended
+            return first, last, data
 
-        if await self._database.write(end):
-            self._metrics.runs_ended.labels("orphaned").inc()
-            log.warning("run_orphaned", run=run_id, outcome=outcome)
+        ended = await self._database.write(end)
+        if ended is None:
+            return
+        if live := self._log.live(run_id):
+            live.publish(*ended)
+            self._log.close(live)
+        self._metrics.runs_ended.labels("orphaned").inc()
+        log.warning("run_orphaned", run=run_id, outcome=outcome)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -303,8 +335,9 @@ class Engine:
         """
         self._let_go &= strays
         for run_id in strays & self._strays:
-            if stray := await self._database.read(lambda tx, run_id=run_id: runs.by_id(tx, run_id)):  # type: ignore[misc]
-                await self._end_orphan(stray)
+            with going_on(log, "run_not_ended", run=run_id):
+                if stray := await self._database.read(lambda tx, run_id=run_id: runs.by_id(tx, run_id)):  # type: ignore[misc]
+                    await self._end_orphan(stray)
         self._strays = strays
 
     async def _keep_recovering(self) -> None:
@@ -322,4 +355,9 @@ class Engine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background_failed", exc_info=error)

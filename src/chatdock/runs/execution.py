@@ -28,7 +28,7 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from chatdock.runs.recorder import Recorder
+    from chatdock.runs.recorder import Recorder, Standing
     from chatdock.runs.work import Work
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Emitted, Workflow
@@ -118,6 +118,10 @@ class Execution:
         if not isinstance(error, Fenced | Unavailable):
             log.error("append_failed", run=self.run_id, exc_info=error)
         self.stop(Stop.LOST)
+
+    async def standing(self) -> Standing | None:
+        """What the run adds up to now; None when that is not known here."""
+        return None if self._recorder is None or self._ending else await self._recorder.standing()
 
     async def ended(self) -> None:
         """Wait until the run has ended, in the database too."""
@@ -219,7 +223,7 @@ class Execution:
             message, reason = str(error), self._reached(error.limit)
         else:
             log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
-        await recorder.keep_partial()
+        recorder.keep_partial()
         recorder.error(message, allow_retry=allow_retry)
         return reason
 
@@ -228,7 +232,7 @@ class Execution:
         async with aclosing(events) as stream:  # type: ignore[type-var]
             async for event in stream:
                 if type(event) is ErrorEvent:  # isinstance() on pydantic's classes takes ten times as long
-                    await recorder.keep_partial()
+                    recorder.keep_partial()
                     recorder.event(event)
                     return f"error event: {event.code}"
                 recorder.emit(event)
@@ -269,6 +273,7 @@ class Execution:
                 log.error("end_failed", run=self.run_id, exc_info=failure)
         for timer in self._timers:
             timer.cancel()
+        recorder.let_readers_go()
         self._done.set_result(None)
         outcome = LOST if self._stopped is Stop.LOST else outcome
         if self._turn.trace is not None:
@@ -277,7 +282,7 @@ class Execution:
 
     async def _describe(self, recorder: Recorder, outcome: str, error: str | None) -> tuple[str, str | None]:
         """Settle what was begun, and say why it broke off if it did; returns outcome and reason."""
-        unfinished = await recorder.keep_partial()
+        unfinished = recorder.keep_partial()
         if outcome != "cancelled":
             return outcome, error
         match self._stopped:

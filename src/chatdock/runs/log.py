@@ -10,7 +10,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from chatdock.protocol.frames import KEEP_ALIVE, upgraded, without
+from chatdock.protocol.frames import KEEP_ALIVE, outcome, upgraded, without
+from chatdock.protocol.snapshot import Snapshot
 from chatdock.storage import runs
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ class RunLog:
         """The next few of them."""
         rows = await self.database.read(lambda tx: runs.frames(tx, run_id, after))
         return [(row["last"], _above(row["first"], upgraded(row["data"]), after)) for row in rows]
+
+    async def snapshot(self, run_id: str) -> tuple[Snapshot, int]:
+        """What the stored frames of a run add up to, and the number of the last event; folded beside the loop."""
+        snapshot, position = Snapshot(), 0
+        async for last, data in self.stored(run_id):
+            await asyncio.to_thread(snapshot.apply, data)
+            # The last frame of a run that has ended is no event: it is left to those who follow.
+            position = last - 1 if outcome(data) else last
+        return snapshot, position
 
     def follow(self, run_id: str, after: int = 0) -> Follower:
         """A follower of the frames with a sequence number above `after`; close it when done."""

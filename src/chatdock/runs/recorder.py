@@ -17,7 +17,7 @@ from chatkit import types
 
 from chatdock.protocol import frames, ids
 from chatdock.protocol.kinds import EVENTS, HIDDEN_TYPES, ITEMS
-from chatdock.protocol.snapshot import Snapshot
+from chatdock.protocol.snapshot import Snapshot, Unfit, finished
 from chatdock.runs.changes import as_dumped, changeable, item_change, state_change, thread_changes
 from chatdock.storage import items, runs, threads
 from chatdock.workflows.limits import LimitReached
@@ -45,6 +45,10 @@ _PASSED_ON = tuple(
     for event in get_args(get_args(types.ThreadStreamEvent)[0])
     if (kind := EVENTS.get(event.model_fields["type"].default)) is not None and kind.passed_on
 )
+
+
+Standing = tuple[int, list[bytes]]
+"""What a run adds up to: the number of its newest event, and the fewest events that say the same, as JSON."""
 
 
 class Fenced(Exception):
@@ -86,7 +90,8 @@ class Recorder:
         self._text: list[str] = []
         self._text_item: types.AssistantMessageItem | None = None
         self._annotations: list[types.Annotation] = []
-        self._open: set[str] = set()
+        self._snapshot = Snapshot().apply(live.since(0) or b"")
+        self._joining: asyncio.Future[Standing | None] | None = None
         self._hidden = set(turn.hidden_ids)
         self._unanswered: set[str] = set()
         self._fake: tuple[str, str] | None = None
@@ -118,7 +123,7 @@ class Recorder:
             self.annotation(event)
         else:
             self.event(event)
-        if changeable(self._turn.thread) != self._seen:
+        if self._thread_changed():
             self._notice_thread_changes()
             self._schedule()
 
@@ -133,7 +138,6 @@ class Recorder:
                 id=ids.item_id(), thread_id=self._thread_id, created_at=self._turn.now(), content=[]
             )
             self._text_item = item
-            self._open.add(item.id)
             self._emit(frames.item_event("thread.item.added", frames.dump(item)))
             self._emit(frames.part_event(item.id, "added", types.AssistantMessageContent(text="")))
             self._answer()
@@ -182,18 +186,18 @@ class Recorder:
         """An update of an item: nearly all events are one, so they come here without a look at their kind."""
         update = event.update
         item_id = event.item_id
-        if item_id not in self._open:
+        if item_id not in self._snapshot.drafts:
             item_id = self._real_id(item_id)
             if item_id in self._hidden:
                 return
-        if type(update) is types.AssistantMessageContentPartTextDelta:
+        if type(update) is types.AssistantMessageContentPartTextDelta and isinstance(update.delta, str):
             delta = update.delta if len(update.delta) <= self._left else update.delta[: max(0, self._left)]
             if delta:
                 self._delta(item_id, update.content_index, delta)
             return
-        if item_id != event.item_id:
-            event = event.model_copy(update={"item_id": item_id})
-        self._emit(frames.dump(event))
+        data = frames.dump(update)
+        type(update).model_validate_json(data)  # looked at once more, as items are
+        self._emit(frames.update_event(item_id, data))
 
     def close_text(self) -> None:
         """Finish the message that yielded text opened."""
@@ -253,28 +257,37 @@ class Recorder:
         while self._flushing is not None:
             await asyncio.wait([self._flushing])
 
-    async def keep_partial(self) -> list[dict[str, Any]]:
+    def keep_partial(self) -> list[dict[str, Any]]:
         """Finish what was begun: a message keeps the text it has, anything else unfinished is removed.
 
         Returns those items as they stood, as JSON trees.
         """
         self.close_text()
-        if not self._open:
-            return []
-        await self._hold()
         self._merge_deltas()
-        snapshot = Snapshot()
-        async for _, stored in self._log.stored(self._live.run_id):
-            snapshot.apply(stored)
-        for payload in self._payloads:
-            snapshot.apply(b"data: %b\n\n" % payload)
-        self._held = False
-        self._open.clear()
-        for payload, change in finish_drafts(snapshot, self._thread_id):
+        unfinished = self._snapshot.open_items()
+        for payload, change in finish_drafts(self._snapshot, self._thread_id):
             self._emit(payload)
             if change is not None:
                 self._changes.append(change)
-        return snapshot.open_items()
+        return unfinished
+
+    # Who joins
+
+    async def standing(self) -> Standing | None:
+        """What the run adds up to now, once all of that is stored; None when it cannot be."""
+        if self._joining is None:
+            self._joining = self._loop.create_future()
+            self._schedule()
+        return await asyncio.shield(self._joining)
+
+    def let_readers_go(self, standing: Standing | None = None) -> None:
+        """Answer those who wait for the run's standing."""
+        joining, self._joining = self._joining, None
+        if joining is not None:
+            joining.set_result(standing)
+
+    def _stands(self) -> Standing:
+        return self._sequence, list(self._snapshot.events())
 
     def keep_state(self) -> None:
         """Store the state that the workflow leaves in its turn; raises when that is not JSON."""
@@ -293,6 +306,7 @@ class Recorder:
         except WorkflowError as unfit:  # the thread is as it was again, and the run ends anyhow
             self._on_failure(unfit)
         first, last, data, changes = self._take()
+        standing = self._stands() if self._joining is not None else None
         last, data = last + 1, data + frames.terminal(outcome)
 
         async def end(tx: Tx) -> bool:
@@ -314,13 +328,22 @@ class Recorder:
         if not await self._database.write(end):
             raise Fenced
         self._live.publish(first, last, data)
+        self.let_readers_go(standing)
 
     def _emit(self, payload: bytes) -> None:
         if self._deltas:
             self._merge_deltas()
+        self._say(payload)
+        self._schedule()
+
+    def _say(self, payload: bytes) -> None:
+        """Fold an event in, which is refused when it does not fit, and let it wait for the next commit."""
+        try:
+            self._snapshot.fold(orjson.loads(payload))
+        except ValueError as unfit:
+            raise WorkflowError(f"a workflow yielded an event that does not fit: {unfit}") from unfit
         self._payloads.append(payload)
         self._left -= len(payload)
-        self._schedule()
 
     def _emit_error(self, payload: bytes) -> None:
         """The last event of a turn: whatever else there is to say is said before it."""
@@ -332,8 +355,12 @@ class Recorder:
         self._failed = True
 
     def _delta(self, item_id: str, content_index: int, delta: str) -> None:
-        if item_id != self._delta_item or content_index != self._delta_index:
+        if not self._deltas or item_id != self._delta_item or content_index != self._delta_index:
             self._merge_deltas()
+            try:
+                self._snapshot.grow(item_id, content_index, "")
+            except Unfit as unfit:
+                raise WorkflowError(f"a workflow yielded an event that does not fit: {unfit}") from unfit
             self._delta_item, self._delta_index = item_id, content_index
         self._deltas.append(delta)
         self._left -= len(delta)
@@ -344,8 +371,10 @@ class Recorder:
         if self._deltas:
             if self._turn.trace is not None:
                 self._turn.trace.said_text()
-            self._payloads.append(frames.text_delta(self._delta_item, self._delta_index, "".join(self._deltas)))
+            text = frames.clean("".join(self._deltas))
             self._deltas.clear()
+            self._snapshot.grow(self._delta_item, self._delta_index, text)
+            self._payloads.append(frames.text_delta(self._delta_item, self._delta_index, text))
 
     def _schedule(self) -> None:
         if not self._scheduled and self._flushing is None:
@@ -361,14 +390,22 @@ class Recorder:
     def _begin_flush(self) -> None:
         """Hand what waits to the database, unless a commit is under way: then it goes into the next one."""
         self._scheduled = False
-        waits = self._payloads or self._deltas or self._changes or changeable(self._turn.thread) != self._seen
-        if not waits or self._flushing is not None or self._broken is not None or self._held:
+        if self._flushing is not None or self._held:
+            return
+        if self._broken is not None:
+            self.let_readers_go()
+            return
+        waits = self._payloads or self._deltas or self._changes or self._thread_changed()
+        if not waits:
+            self.let_readers_go(self._stands() if self._joining is not None else None)
             return
         try:
             first, last, data, changes = self._take()
         except WorkflowError as error:
             self._on_failure(error)
             return
+        joined = None if self._joining is None else (self._joining, self._stands())
+        self._joining = None
         run_id, fence = self._live.run_id, self._fence
 
         async def append(tx: Tx) -> bool:
@@ -381,15 +418,25 @@ class Recorder:
             return mine
 
         self._flushing = self._database.submit(append)
-        self._flushing.add_done_callback(partial(self._flushed, first, last, data))
+        self._flushing.add_done_callback(partial(self._flushed, first, last, data, joined))
 
-    def _flushed(self, first: int, last: int, data: bytes, commit: asyncio.Future[bool]) -> None:
+    def _flushed(
+        self,
+        first: int,
+        last: int,
+        data: bytes,
+        joined: tuple[asyncio.Future[Standing | None], Standing] | None,
+        commit: asyncio.Future[bool],
+    ) -> None:
         self._flushing = None
         error = commit.exception()
         if error is None and not commit.result():
             error = Fenced()
+        if joined is not None:
+            joined[0].set_result(None if error is not None else joined[1])
         if error is not None:
             self._broken = error
+            self.let_readers_go()
             self._on_failure(error)
             return
         if data:
@@ -418,7 +465,6 @@ class Recorder:
             self._hidden.add(item.id)
             return
         data = frames.dump_item(item)
-        self._open.add(item.id)
         self._emit(frames.item_event("thread.item.added", data))
         self._answer()
 
@@ -428,7 +474,6 @@ class Recorder:
         if fake and (self._fake is None or self._fake[0] == item.id):
             self._fake = None  # the next item by that name is another one
         data = frames.dump_item(item)
-        self._open.discard(item.id)
         if item.type in HIDDEN_TYPES:
             self._hidden.add(item.id)
             self._left -= 0 if kept(item) else len(data)  # what adapters keep is not what a workflow says
@@ -443,7 +488,6 @@ class Recorder:
         self._schedule()
 
     def _removed(self, item_id: str) -> None:
-        self._open.discard(item_id)
         self._unanswered.discard(item_id)
         self._changes.append(partial(items.remove, thread_id=self._thread_id, item_id=item_id))
         if item_id not in self._hidden:
@@ -457,17 +501,28 @@ class Recorder:
         thread.metadata = changed.metadata
         self._schedule()
 
+    def _thread_changed(self) -> bool:
+        try:
+            return changeable(self._turn.thread) != self._seen
+        except Exception:  # whatever the workflow wrote there
+            return True
+
     def _notice_thread_changes(self) -> None:
         """Store and show what the workflow changed of its thread: looked for after each event and with each commit."""
-        thread = self._turn.thread
-        if changeable(thread) == self._seen and not self._ending:
+        if not self._thread_changed() and not self._ending:
             return
-        changes = thread_changes(self._thread, thread, made_title=self._made_title)
+        thread = self._turn.thread
+        try:
+            changes = thread_changes(self._thread, thread, made_title=self._made_title)
+        except WorkflowError:
+            raise
+        except Exception as error:
+            self._turn.thread = types.ThreadMetadata.model_validate_json(self._thread)
+            raise WorkflowError(f"a workflow made something else of its thread: {error!r}") from error
         if changes:
             self._merge_deltas()  # the text so far was said before
             self._changes += changes
-            self._payloads.append(frames.thread_event("thread.updated", thread))
-            self._left -= len(self._payloads[-1])
+            self._say(frames.thread_event("thread.updated", thread))
         self._thread = thread.model_dump_json()
         self._seen = as_dumped(thread, self._thread)
 
@@ -494,12 +549,12 @@ class Recorder:
 
 def finish_drafts(snapshot: Snapshot, thread_id: str) -> list[tuple[bytes, Op[Any] | None]]:
     """For each unfinished item the event that finishes or removes it, and the change to store."""
-    finished: list[tuple[bytes, Op[Any] | None]] = []
+    ends: list[tuple[bytes, Op[Any] | None]] = []
     for draft in snapshot.open_items():
-        if draft["type"] == "assistant_message" and any(part["text"].strip() for part in draft["content"]):
-            data = orjson.dumps(draft)
-            saved = item_change(thread_id, draft["id"], draft["type"], data)
-            finished.append((frames.item_event("thread.item.done", data), saved))
+        data = finished(draft)
+        if data is None:
+            ends.append((frames.removed(draft["id"]), None))
         else:
-            finished.append((frames.removed(draft["id"]), None))
-    return finished
+            saved = item_change(thread_id, draft["id"], draft["type"], data)
+            ends.append((frames.item_event("thread.item.done", data), saved))
+    return ends

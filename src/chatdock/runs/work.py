@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
+import structlog
 from chatkit.actions import Action
 from chatkit.types import (
     ClientToolCallItem,
@@ -15,7 +16,8 @@ from chatkit.types import (
     UserMessageItem,
     WidgetItem,
 )
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from chatdock.protocol.frames import ITEM
 from chatdock.storage import items, runs, sessions, threads
@@ -27,8 +29,19 @@ if TYPE_CHECKING:
 
     from chatdock.storage.database import Database, Row, Tx
 
+log = structlog.get_logger("chatdock.runs")
+
 Kind = Literal["message", "tool_output", "structured_input", "action"]
 ALL = 2_147_483_647
+
+
+class Unreadable(ValueError):
+    """Something stored that is not as this version writes it. The message says what, and quotes nothing of it."""
+
+    def __init__(self, what: str, error: ValueError) -> None:
+        wrong = error.errors(include_input=False, include_url=False)[:3] if isinstance(error, ValidationError) else ()
+        details = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['type']}".strip() for each in wrong)
+        super().__init__(f"{what} cannot be read" + (f": {details}" if details else ""))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,12 +68,26 @@ class Work:
 
     @classmethod
     def from_json(cls, data: str) -> Work:
-        """As it was when the run was accepted."""
-        return cls(**from_json(data))
+        """As it was when the run was accepted; `Unreadable` when it was not written so."""
+        try:
+            return _WORK.validate_json(data)
+        except ValueError as error:
+            raise Unreadable("the run's input", error) from None
+
+    @classmethod
+    def read(cls, data: str) -> Work | None:
+        """As it was when the run was accepted; None when that cannot be read."""
+        try:
+            return cls.from_json(data)
+        except Unreadable:
+            return None
+
+
+_WORK = TypeAdapter(Work)
 
 
 async def load_turn(database: Database, work: Work, thread_id: str, session_id: str) -> Turn | None:
-    """The turn of a stored run; None when its thread is gone."""
+    """The turn of a stored run; None when its thread is gone, `Unreadable` when what it answers cannot be read."""
 
     async def load(tx: Tx) -> tuple[Row, Row | None, Row | None, list[str]] | None:
         thread = await threads.by_id(tx, threads.Scope(work.project_id), thread_id)
@@ -73,7 +100,7 @@ async def load_turn(database: Database, work: Work, thread_id: str, session_id: 
     if loaded is None:
         return None
     row, item_row, session, hidden_ids = loaded
-    item = None if item_row is None else ITEM.validate_json(item_row["data"])
+    item = None if item_row is None else _item(item_row)
     variables = None if session is None else session["state_variables"]
     return make_turn(
         database,
@@ -113,7 +140,7 @@ def make_turn(
             page = await items.page(tx, thread_id, order="desc", count=count, after=place)
             return [row for row in page if row["id"] not in not_ours][:limit]
 
-        return [ITEM.validate_json(row["data"]) for row in reversed(await database.read(load))]
+        return [item for row in reversed(await database.read(load)) if (item := _readable(row)) is not None]
 
     async def waiting() -> set[str]:
         return await database.read(lambda tx: _waiting_messages(tx, thread_id))
@@ -144,5 +171,21 @@ def make_turn(
 async def _waiting_messages(tx: Tx, thread_id: str) -> set[str]:
     """Ids of the messages that came in meanwhile and have a turn of their own, which has not begun."""
     unfinished = await runs.unfinished(tx, thread_id)
-    queued = [Work.from_json(run["input"]) for run in unfinished if run["status"] == "queued"]
-    return {work.item_id for work in queued if work.kind == "message" and work.item_id is not None}
+    queued = [Work.read(run["input"]) for run in unfinished if run["status"] == "queued"]
+    return {work.item_id for work in queued if work and work.kind == "message" and work.item_id is not None}
+
+
+def _item(row: Row) -> ThreadItem:
+    try:
+        return ITEM.validate_json(row["data"])
+    except ValueError as error:
+        raise Unreadable(f"item {row['id']} of thread {row['thread_id']}", error) from None
+
+
+def _readable(row: Row) -> ThreadItem | None:
+    """A stored item; None, and a line in the log, when it cannot be read: the rest of the thread can."""
+    try:
+        return _item(row)
+    except Unreadable as error:
+        log.warning("item_unreadable", error=str(error))
+        return None

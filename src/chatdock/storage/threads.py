@@ -225,19 +225,28 @@ async def remove(tx: Tx, thread_id: str) -> None:
 
 
 def thread_from_row(row: Row) -> ThreadMetadata:
-    """A stored thread as chatkit's type, its metadata included."""
+    """A stored thread as chatkit's type, its metadata included; members that cannot be read are empty."""
     reason = row["status_reason"]
     status: ThreadStatus = ActiveStatus()
     if row["status"] == "locked":
         status = LockedStatus(reason=reason)
     elif row["status"] == "closed":
         status = ClosedStatus(reason=reason)
-    domains = row["allowed_image_domains"]
+    domains, metadata = _read(row["allowed_image_domains"]), _read(row["metadata"])
     return ThreadMetadata(
         id=row["id"],
         title=row["title"],
         created_at=from_micros(row["created_at"]),
         status=status,
-        allowed_image_domains=None if domains is None else orjson.loads(domains),
-        metadata=orjson.loads(row["metadata"]),
+        allowed_image_domains=[each for each in domains if isinstance(each, str)]
+        if isinstance(domains, list)
+        else None,
+        metadata=metadata if isinstance(metadata, dict) else {},
     )
+
+
+def _read(stored: str | None) -> Any:
+    try:
+        return None if stored is None else orjson.loads(stored)
+    except ValueError:
+        return None
