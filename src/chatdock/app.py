@@ -19,6 +19,7 @@ from chatdock.api.edge import Edge, Failures
 from chatdock.api.errors import MethodNotAllowed, RouteNotFound, from_validation
 from chatdock.errors import ApiError, InvalidRequest, clip
 from chatdock.metrics import Metrics
+from chatdock.model.errors import ModelError
 from chatdock.tracing.export import export_wanted
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from chatdock.model.endpoint import ModelEndpoint
 from chatdock.settings import Settings
 from chatdock.storage.times import Clock
-from chatdock.workflows.models import connected, prepare
+from chatdock.workflows.models import connected, equipped, prepare
 from chatdock.workflows.registry import Registry
-from chatdock.workflows.workflow import Workflow
+from chatdock.workflows.workflow import Workflow, WorkflowError
 from chatdock.world import World
 
 
@@ -59,8 +60,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if model is not None:
-                await stack.enter_async_context(connected(model, workflows, settings))
+            try:
+                if model is not None:
+                    await stack.enter_async_context(connected(model, workflows, settings))
+                await stack.enter_async_context(equipped(workflows))
+            except (ModelError, WorkflowError) as error:
+                edge.refused = error
+                raise
             world = app.state.world = await World.build(settings, registry, metrics, clock or Clock())
             stack.push_async_callback(world.close)
             edge.doors["/v1/chatkit/conversation"] = conversation.Conversation(world, edge.responses)

@@ -159,7 +159,11 @@ def _serve(launch: Launch, listeners: list[socket.socket], pipe: Connection) -> 
         pipe.recv()
     except (EOFError, OSError):  # the parent has ended
         return
-    loaded.serve(listeners)
+    try:
+        loaded.serve(listeners)
+    except CANNOT_START as error:
+        typer.echo(f"chatdock: {error}", err=True)
+        sys.exit(1)
 
 
 def _end_with_parent() -> None:

@@ -196,7 +196,12 @@ def _listening(host: str, port: int, settings: Settings) -> socket.socket:
 
 
 def serve(app: Edge, settings: Settings, listeners: list[socket.socket], host: str, port: int) -> None:
-    """Serve until stopped."""
+    """Serve until stopped. Raises what the application's start was refused for."""
     server = Server(app, settings, host, port)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=listeners)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=listeners)
+    except SystemExit:
+        if app.refused is not None:
+            raise app.refused from None
+        raise

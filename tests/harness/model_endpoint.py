@@ -36,6 +36,8 @@ class Say:
     annotations: tuple[Json, ...] = ()
     whole: bool = True
     """Whether the model gets to its end."""
+    size: int = 0
+    """Characters of each piece; words without it."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Used:
 
 
 @dataclass(frozen=True)
+class Full:
+    """The answer stops at its length limit."""
+
+
+@dataclass(frozen=True)
 class Cut:
     """The connection breaks."""
 
@@ -108,15 +115,22 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A stream of these bytes."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Whole:
     """The answer of another API than those two, such as moderations."""
 
     body: Json
 
 
-Part = Say | Refuse | Think | Use | Hosted | Used | Cut | Wait | Hold
+Part = Say | Refuse | Think | Use | Hosted | Used | Full | Cut | Wait | Hold
 Event = Json | Cut | Wait | Hold
-Step = list[Part] | Whole | Status
+Step = list[Part] | Raw | Whole | Status
 
 
 PATHS = ("responses", "chat/completions", "moderations")
@@ -142,6 +156,8 @@ class ModelEndpoint:
             return JSONResponse(
                 {"error": step.error}, step.code, CLOSE | step.headers | {"x-request-id": "req_scripted"}
             )
+        if isinstance(step, Raw):
+            return Response(step.body, media_type="text/event-stream", headers=CLOSE)
         if isinstance(step, Whole):
             return JSONResponse(step.body, headers=CLOSE)
         render = _responses if request.url.path.endswith("/responses") else _completions
@@ -198,7 +214,9 @@ class _Stream(Response):
         await send({"type": "http.response.body", "body": self._end})
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str, size: int = 0) -> list[str]:
+    if size:
+        return [text[at : at + size] for at in range(0, len(text), size)]
     return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
 
 
@@ -212,6 +230,7 @@ def _responses(step: list[Part], number: int) -> Iterator[Event]:
     }  # fmt: skip
     output: list[Json] = []
     used = Used(1, 1)
+    ends: Json = {"status": "completed"}
     yield {"type": "response.created", "response": response, "sequence_number": 0}
     for index, part in enumerate(step):
         if isinstance(part, Cut | Wait | Hold):
@@ -219,6 +238,9 @@ def _responses(step: list[Part], number: int) -> Iterator[Event]:
             continue
         if isinstance(part, Used):
             used = part
+            continue
+        if isinstance(part, Full):
+            ends = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
             continue
         for event in _item(part, f"{number}_{index}"):
             if event["type"] == "response.output_item.done":
@@ -229,14 +251,14 @@ def _responses(step: list[Part], number: int) -> Iterator[Event]:
         "input_tokens_details": {"cached_tokens": used.cached},
         "output_tokens_details": {"reasoning_tokens": used.reasoning},
     }  # fmt: skip
-    done = response | {"status": "completed", "output": output, "usage": usage}
-    yield {"type": "response.completed", "response": done, "sequence_number": 0}
+    done = response | ends | {"output": output, "usage": usage}
+    yield {"type": f"response.{ends['status']}", "response": done, "sequence_number": 0}
 
 
 def _item(part: Part, name: str) -> Iterator[Json]:
     match part:
-        case Say(text, annotations, whole):
-            events = list(_message(f"msg_{name}", "output_text", "text", text, list(annotations)))
+        case Say(text, annotations, whole, size):
+            events = list(_message(f"msg_{name}", "output_text", "text", text, list(annotations), size))
             yield from events if whole else events[:-3]
         case Refuse(text):
             yield from _message(f"msg_{name}", "refusal", "refusal", text, [])
@@ -258,13 +280,13 @@ def _item(part: Part, name: str) -> Iterator[Json]:
             raise AssertionError(part)
 
 
-def _message(item_id: str, kind: str, member: str, text: str, annotations: list[Json]) -> Iterator[Json]:
+def _message(item_id: str, kind: str, member: str, text: str, annotations: list[Json], size: int = 0) -> Iterator[Json]:
     item = {"type": "message", "id": item_id, "role": "assistant", "content": [], "status": "in_progress"}
     here = {"item_id": item_id, "content_index": 0}
     empty: Json = {"type": kind, member: ""} | ({"annotations": []} if kind == "output_text" else {})
     yield {"type": "response.output_item.added", "item": item}
     yield {"type": "response.content_part.added", "part": empty, **here}
-    for word in _words(text):
+    for word in _words(text, size):
         yield {"type": f"response.{kind}.delta", "delta": word, "logprobs": [], **here}
     for index, annotation in enumerate(annotations):
         yield {
@@ -304,13 +326,14 @@ def _thought(item_id: str, text: str, *, raw: bool) -> Iterator[Json]:
 
 def _completions(step: list[Part], number: int) -> Iterator[Event]:
     calls = 0
+    finish = ""
     used: Used | None = None
     for part in step:
         match part:
             case Cut() | Wait() | Hold():
                 yield part
-            case Say(text, ()):
-                yield from (_chunk(number, content=word) for word in _words(text))
+            case Say(text, (), _, size):
+                yield from (_chunk(number, content=word) for word in _words(text, size))
             case Refuse(text):
                 yield from (_chunk(number, refusal=word) for word in _words(text))
             case Think(text, raw):
@@ -324,9 +347,11 @@ def _completions(step: list[Part], number: int) -> Iterator[Event]:
                 calls += 1
             case Used():
                 used = part
+            case Full():
+                finish = "length"
             case _:
                 raise AssertionError(f"Chat Completions cannot say {part}")
-    yield _chunk(number, finish="tool_calls" if calls else "stop")
+    yield _chunk(number, finish=finish or ("tool_calls" if calls else "stop"))
     if used is not None:
         usage = {
             "prompt_tokens": used.input, "completion_tokens": used.output, "total_tokens": used.input + used.output,

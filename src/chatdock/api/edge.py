@@ -75,6 +75,8 @@ class Edge:
 
     def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics, *, public: bool) -> None:
         self.doors: dict[str, ASGIApp] = {}
+        self.refused: Exception | None = None
+        """Why there was no start, where that is for the operator to read rather than a fault of ours."""
         self._app = app
         self._settings = settings
         self.metrics = metrics
@@ -93,7 +95,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._briefly(send))
             return
         began = time.perf_counter()
         request_id = scope["chatdock.request_id"] = f"req_{os.urandom(16).hex()}"
@@ -122,6 +124,16 @@ class Edge:
             self._refused_origins.look(scope)
             app = self._cors
         await app(scope, receive, send_with_headers)
+
+    def _briefly(self, send: Send) -> Send:
+        """Leave out the traceback of a start that was refused."""
+
+        async def send_briefly(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed" and self.refused is not None:
+                message = {"type": message["type"], "message": ""}
+            await send(message)
+
+        return send_briefly
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

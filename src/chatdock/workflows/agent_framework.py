@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent_framework import BaseAgent, Content, Message, RawAgent
 from agent_framework.exceptions import AgentException, ChatClientException
 
-from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
+from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.workflow import Adapter, WorkflowError
@@ -44,6 +44,7 @@ class FrameworkAgentAdapter(Adapter):
                 for content in update.contents:
                     for part in _parts(content, update.message_id or ""):
                         yield part
+                yield Answered(update.finish_reason == "length", update.message_id or "")
 
 
 def _parts(content: Content, message: str) -> Iterable[Any]:

@@ -17,6 +17,7 @@ from chatkit.server import ChatKitServer
 from chatkit.store import Store
 from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadUpdatedEvent
 
+from chatdock.workflows.agents_sdk.model_answers import mend
 from chatdock.workflows.input_items import correct_chatkit
 from chatdock.workflows.local_time import LocalTime
 from chatdock.workflows.own_store import hosted_store
@@ -68,6 +69,7 @@ class ServerAdapter(Adapter):
         self.server = _made(server) if isinstance(server, type) else server
         self._make_context = context
         correct_chatkit()
+        mend()
         self.server.store = hosted_store(getattr(self.server, "store", None))
         for name in ("respond", "action"):
             if inspect.iscoroutinefunction(getattr(self.server, name)):

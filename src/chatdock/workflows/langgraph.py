@@ -20,7 +20,8 @@ from langgraph.types import Command
 from openai import OpenAIError
 
 from chatdock.protocol.kinds import HIDDEN_TYPES
-from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
+from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
+from chatdock.workflows.thinking import without_thoughts
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.workflow import Adapter, WorkflowError
@@ -64,6 +65,7 @@ class GraphAdapter(Adapter):
             configurable["model"] = chosen  # where init_chat_model() looks for it
         config: RunnableConfig = {"configurable": configurable, "callbacks": [_ToolCalls()]}
         interrupts: list[Any] | None = None
+        calling: set[str] = set()  # messages that call tools, which come in pieces
         modes: Any = ["messages", "updates", "custom"]
         running = self.graph.astream(await self._input(turn, config), config, stream_mode=modes, subgraphs=True)
         async with aclosing(cast("AsyncGenerator[Any, None]", running)) as stream:
@@ -73,6 +75,11 @@ class GraphAdapter(Adapter):
                 elif mode == "messages" and isinstance(data[0], AIMessage):
                     for part in _parts(data[0]):
                         yield part
+                    message_id = data[0].id or ""
+                    if data[0].tool_calls or getattr(data[0], "tool_call_chunks", None):
+                        calling.add(message_id)
+                    if message_id not in calling:
+                        yield Answered(_cut_short(data[0].response_metadata), message_id)
                 elif mode == "updates" and not namespace and "__interrupt__" in data:
                     interrupts = [*(interrupts or []), *data["__interrupt__"]]
         if interrupts is not None:
@@ -89,13 +96,16 @@ class GraphAdapter(Adapter):
         answered = turn.message or turn.tool_output or turn.answers
         assert answered is not None
         ids = [message.id for message in known]
+        heard = _without_thoughts(known)
         if answered.id in ids:  # a retry: what came after the message is taken back
             known = known[ids.index(answered.id) + 1 :]
-            return {"messages": [*_removed(known), *_messages([answered])]}
+            gone = {message.id for message in known}
+            kept = [message for message in heard if message.id not in gone]
+            return {"messages": [*kept, *_removed(known), *_messages([answered])]}
         if turn.message is not None and (pending := _pending(state)):
-            return Command(resume={pending.id: turn.text})
+            return Command(resume={pending.id: turn.text}, update={"messages": heard} if heard else None)
         new = [item for item in history if item.id == answered.id or _unheard(item, ids)]
-        return {"messages": [*_removed(_unanswered(known)), *_messages(new)]}
+        return {"messages": [*heard, *_removed(_unanswered(known)), *_messages(new)]}
 
     def _question(self, interrupts: list[Any]) -> str:
         if not self._remembers:
@@ -148,6 +158,24 @@ def _messages(items: Iterable[ThreadItem]) -> list[AnyMessage]:
         else:
             messages.append(AIMessage(line.text, id=line.id))
     return messages
+
+
+def _cut_short(metadata: dict[str, Any]) -> bool:
+    """Whether a model stopped at its length limit: each provider has a word of its own for it."""
+    reasons = [metadata.get(name) for name in ("finish_reason", "stop_reason", "done_reason")]
+    reasons.append((metadata.get("incomplete_details") or {}).get("reason"))
+    return any(str(reason).lower() in {"length", "max_tokens", "max_output_tokens"} for reason in reasons)
+
+
+def _without_thoughts(messages: Iterable[AnyMessage]) -> list[AnyMessage]:
+    """Of what the graph remembers the answers that begin with reasoning, without it."""
+    changed: list[AnyMessage] = []
+    for message in messages:
+        if isinstance(message, AIMessage) and isinstance(message.content, str) and message.id is not None:
+            said = without_thoughts(message.content)
+            if said != message.content:
+                changed.append(message.model_copy(update={"content": said}))
+    return changed
 
 
 def _removed(messages: Iterable[AnyMessage]) -> list[RemoveMessage]:

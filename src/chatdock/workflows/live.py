@@ -38,8 +38,15 @@ if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
 
+TITLES_SHOWN = 3
+
+
 class Steps:
-    """A workflow item: tasks that are added and completed. At its end it says how long it took, or `summary`."""
+    """A workflow item: tasks that are added and completed.
+
+    At its end it is called `summary`, else what it was called from the beginning, else what was done; one of reasoning
+    says how long it took.
+    """
 
     def __init__(
         self, turn: Turn, kind: Literal["custom", "reasoning"], title: str | None, icon: IconName | None, expanded: bool
@@ -47,7 +54,7 @@ class Steps:
         self._turn = turn
         self._begun = time.monotonic()
         self.summary: str | None = None
-        """The title at the end; the duration when it stays None."""
+        """The title at the end."""
         heading = CustomSummary(title=title, icon=icon) if title else None
         self.item = WorkflowItem(
             **turn.place(), workflow=Workflow(type=kind, tasks=[], summary=heading, expanded=expanded)
@@ -68,8 +75,12 @@ class Steps:
     async def end(self) -> None:
         """Store it; `async with` does, unless the turn was stopped."""
         workflow = self.item.workflow
-        seconds = round(time.monotonic() - self._begun)
-        workflow.summary = CustomSummary(title=self.summary) if self.summary else DurationSummary(duration=seconds)
+        if self.summary:
+            workflow.summary = CustomSummary(title=self.summary)
+        elif workflow.type == "custom":  # a duration is shown as that of a thought
+            workflow.summary = workflow.summary or titles(workflow.tasks)
+        else:
+            workflow.summary = DurationSummary(duration=round(time.monotonic() - self._begun))
         await self._turn.emit(ThreadItemDoneEvent(item=self.item))
 
     async def add(self, task: Task | str, icon: IconName | None = None) -> int:
@@ -95,6 +106,16 @@ class Steps:
 
     async def _update(self, update: ThreadItemUpdate) -> None:
         await self._turn.emit(ThreadItemUpdatedEvent(item_id=self.item.id, update=update))
+
+
+def titles(tasks: list[Task]) -> CustomSummary | None:
+    """What was done, in the words of the first few tasks; None when none of them has a title."""
+    named = list(dict.fromkeys(task.title for task in tasks if task.title))
+    if not named:
+        return None
+    icon = tasks[0].icon if len(tasks) == 1 and isinstance(tasks[0], CustomTask) else None
+    more = ", …" if len(named) > TITLES_SHOWN else ""
+    return CustomSummary(title=", ".join(named[:TITLES_SHOWN]) + more, icon=icon)
 
 
 class Picture:

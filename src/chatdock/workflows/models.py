@@ -1,4 +1,4 @@
-"""Connects agents to the model endpoint, and keeps the embedded model running while they need it."""
+"""Connects agents to the model endpoint and their MCP servers, and keeps the embedded model running for them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from chatdock.workflows.workflow import Workflow
 
 OPENAI = "https://api.openai.com/v1"
+
+
+@asynccontextmanager
+async def equipped(workflows: Iterable[Workflow]) -> AsyncIterator[None]:
+    """Hold what the workflows' agents need for as long as they answer; `WorkflowError` when it is not to be had."""
+    agents = [agent for entry in workflows for agent in entry.adapter.agents]
+    if not agents:
+        yield
+        return
+    from chatdock.workflows.agents_sdk.mcp_servers import connected
+
+    async with connected(agents):
+        yield
 
 
 def prepare(endpoint: ModelEndpoint, workflows: Iterable[Workflow], settings: Settings) -> None:
@@ -42,6 +55,8 @@ async def connected(endpoint: ModelEndpoint, workflows: Iterable[Workflow], sett
     """Let agents that name their model, or none, use this endpoint, also those that other workflows run."""
     from openai import AsyncOpenAI
 
+    from chatdock.workflows.agents_sdk.model_answers import mend
+
     async with AsyncExitStack() as stack:
         if endpoint.embedded:
             from chatdock.model.embedded import EmbeddedModel
@@ -52,6 +67,7 @@ async def connected(endpoint: ModelEndpoint, workflows: Iterable[Workflow], sett
             endpoint = replace(endpoint, base_url=embedded.base_url)
         client = await stack.enter_async_context(AsyncOpenAI(api_key=endpoint.api_key, base_url=endpoint.base_url))
         use_responses = speaks_responses(endpoint, settings)
+        mend()
         for entry in workflows:
             entry.adapter.connect(client, use_responses=use_responses)
         _become_default(client, use_responses=use_responses)

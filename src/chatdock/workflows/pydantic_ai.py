@@ -31,7 +31,7 @@ from pydantic_ai import (
 from pydantic_ai.capabilities import ReinjectSystemPrompt
 from pydantic_ai.exceptions import AgentRunError
 
-from chatdock.workflows.narration import Text, Thought, ToolEnded, ToolStarted, narrate
+from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
 from chatdock.workflows.turn import Turn
@@ -104,6 +104,8 @@ class PydanticAgentAdapter(Adapter):
                     case FunctionToolResultEvent(part=result) | PartStartEvent(part=NativeToolReturnPart() as result):
                         yield ToolEnded(result.tool_call_id)
                     case AgentRunResultEvent():
+                        if isinstance(event.result.output, str):
+                            yield Answered(event.result.response.finish_reason == "length")
                         if not said or not isinstance(event.result.output, str):
                             yield Text(_shown(event.result.output), "output")
                     case _:

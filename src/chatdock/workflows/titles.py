@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chatdock.workflows.thinking import without_thoughts
+
 if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
 
@@ -12,8 +14,8 @@ LONGEST_TITLE = 512
 
 
 def clean(title: str) -> str:
-    """A title that somebody made, as it is stored: one line, no quotation marks around it."""
-    return " ".join(str(title).split()).strip("\"'")[:LONGEST_TITLE]
+    """A title that somebody made, as it is stored: one line, no reasoning before it, no quotation marks around it."""
+    return " ".join(without_thoughts(str(title)).split()).strip("\"'")[:LONGEST_TITLE]
 
 
 def opening_words(turn: Turn) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chatkit.types import Annotation, AudioInput, FeedbackKind, ThreadItem, ThreadStreamEvent, TranscriptionResult
@@ -11,6 +11,7 @@ from chatkit.types import Annotation, AudioInput, FeedbackKind, ThreadItem, Thre
 from chatdock.workflows.turn import Turn
 
 if TYPE_CHECKING:
+    from agents import Agent
     from openai import AsyncOpenAI
 
 Emitted = str | ThreadStreamEvent | Annotation
@@ -36,6 +37,11 @@ class Adapter(Protocol):
     def needs_model(self) -> bool:
         """Whether it is answered by the configured model endpoint."""
         ...
+
+    @property
+    def agents(self) -> Iterable[Agent[Any]]:
+        """The agents of the Agents SDK that answer, as far as they can be seen; not those that they reach."""
+        return ()
 
     @property
     def respond(self) -> Respond:

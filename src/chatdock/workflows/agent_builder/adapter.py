@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from agents import Model, ModelRefusalError
 from chatkit.errors import BaseStreamError, CustomStreamError
-from chatkit.widgets import WidgetTemplate
-from jinja2 import TemplateError
 from pydantic.warnings import PydanticDeprecatedSince20
 
 from chatdock.redaction import cause
@@ -31,6 +29,8 @@ from chatdock.workflows.agents_sdk.adapter import REFUSAL, TRIPPED
 from chatdock.workflows.agents_sdk.approval import Labels
 from chatdock.workflows.agents_sdk.checkpoint import Checkpoint
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.model_answers import mend
+from chatdock.workflows.agents_sdk.output import widget_template
 from chatdock.workflows.agents_sdk.pause import CHANGED as UNREADABLE
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.titler import model_title
@@ -42,8 +42,8 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
+    from agents import Agent
     from openai import AsyncOpenAI
 
     from chatdock.workflows.agent_builder.export import Export
@@ -71,10 +71,18 @@ class ExportAdapter(PausingAdapter):
         self._refusal = export.sidecar.refusal or REFUSAL
         self._endpoint = Endpoint(export)
         self._templates = {
-            variable: _template(path) for variable in export.agents if (path := export.agent_table(variable).widget)
+            variable: widget_template(path)
+            for variable in export.agents
+            if (path := export.agent_table(variable).widget)
         }
         guardrails.prepare(export)
+        mend()
         self._take_over()
+
+    @property
+    def agents(self) -> list[Agent[Any]]:
+        """The file's agents."""
+        return list(self.export.agents.values())
 
     @property
     def needs_model(self) -> bool:
@@ -234,13 +242,6 @@ class ExportAdapter(PausingAdapter):
             names["build_guardrail_fail_output"] = partial(
                 _fail_output, names["build_guardrail_fail_output"], self.export.guardrail_fail_output_broken
             )
-
-
-def _template(path: Path) -> WidgetTemplate:
-    try:
-        return WidgetTemplate.from_file(str(path))
-    except (ValueError, KeyError, TypeError, TemplateError) as error:
-        raise WorkflowError(f"{path} is no widget template: {type(error).__name__}: {error}") from error
 
 
 def _untraced(*_: Any, **__: Any) -> AbstractContextManager[None]:

@@ -14,20 +14,22 @@ from chatkit.agents import ResponseStreamConverter
 from chatkit.types import CustomTask
 from pydantic import BaseModel, TypeAdapter
 
-from chatdock.workflows.agent_builder.closing import readable_block
 from chatdock.workflows.agent_builder.current import INSIDE, WALK
 from chatdock.workflows.agent_builder.journal import Diverged, OverLimit, Stopped, Suspended, fingerprint, plain
 from chatdock.workflows.agent_builder.memory import model_input
 from chatdock.workflows.agent_builder.results import GuardrailResult, Result, found, verdict
 from chatdock.workflows.agent_builder.sidecar import AgentTable
-from chatdock.workflows.agent_builder.visible import Visible, output_type
+from chatdock.workflows.agent_builder.visible import Visible
 from chatdock.workflows.agents_sdk import client_tools
 from chatdock.workflows.agents_sdk.adapter import MAX_TURNS, TRIPPED
 from chatdock.workflows.agents_sdk.answer import Answer
+from chatdock.workflows.agents_sdk.model_answers import NoAnswer, is_nothing
+from chatdock.workflows.agents_sdk.output import output_type
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.progress import Progress
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 from chatdock.workflows.limits import LimitReached
+from chatdock.workflows.readable_data import readable_block
 from chatdock.workflows.turn import REACHED
 from chatdock.workflows.wording import readable
 
@@ -331,6 +333,8 @@ class Walk:
                 result.cancel()
         self.shown = self.shown or visible.spoke
         await answer.finish(without=[item.call_id or "" for item in result.interruptions])
+        if not result.interruptions and answer.silent and is_nothing(result.final_output):
+            raise NoAnswer(answer.missing)
         return result
 
     def _recalled(self, agent: Agent[Any], given: Any, step: Step) -> Result:

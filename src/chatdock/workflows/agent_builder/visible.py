@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agents import AgentOutputSchemaBase
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -38,11 +36,3 @@ class Visible:
                 if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
                     self.spoke = True
                 yield event
-
-
-def output_type(agent: Agent[Any]) -> Any:
-    """What an agent answers with: `str`, or the type of its data."""
-    kind = agent.output_type
-    if isinstance(kind, AgentOutputSchemaBase):
-        return getattr(kind, "output_type", kind)
-    return str if kind is None else kind

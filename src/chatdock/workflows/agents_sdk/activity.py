@@ -6,8 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from chatkit.types import (
-    CustomSummary,
-    CustomTask,
     DurationSummary,
     ThoughtTask,
     ThreadItemAddedEvent,
@@ -19,6 +17,8 @@ from chatkit.types import (
     WorkflowTaskAdded,
     WorkflowTaskUpdated,
 )
+
+from chatdock.workflows.live import titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,6 @@ THOUGHT_STEP = 32
 """Characters of a thought between two updates: each update carries the whole thought, so not every token may be one."""
 THOUGHT_LENGTH = 1000
 """A thought that is longer than this ends with its paragraph, and the next one begins."""
-TITLES_SHOWN = 3
 
 
 class Activity:
@@ -147,7 +146,7 @@ class Activity:
             if workflow.type == "reasoning":
                 workflow.summary = DurationSummary(duration=round(time.monotonic() - self._begun))
             else:
-                workflow.summary = _titles(workflow.tasks)
+                workflow.summary = titles(workflow.tasks)
         await self._say(ThreadItemDoneEvent(item=item))
 
     def forget(self) -> None:
@@ -176,13 +175,3 @@ class Activity:
 
 def _place(tasks: list[Task], task: Task) -> int | None:
     return next((n for n, each in enumerate(tasks) if each is task), None)
-
-
-def _titles(tasks: list[Task]) -> CustomSummary | None:
-    titles = list(dict.fromkeys(task.title for task in tasks if task.title))
-    if not titles:
-        return None
-    icon = tasks[0].icon if len(tasks) == 1 and isinstance(tasks[0], CustomTask) else None
-    return CustomSummary(
-        title=", ".join(titles[:TITLES_SHOWN]) + (", …" if len(titles) > TITLES_SHOWN else ""), icon=icon
-    )

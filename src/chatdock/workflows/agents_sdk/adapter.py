@@ -26,9 +26,13 @@ from chatdock.workflows.agents_sdk.answer import Answer
 from chatdock.workflows.agents_sdk.checkpoint import Checkpoint
 from chatdock.workflows.agents_sdk.context import agent_context, connect
 from chatdock.workflows.agents_sdk.failures import MODEL_ERRORS, failure
+from chatdock.workflows.agents_sdk.hosted_tools import refuse
+from chatdock.workflows.agents_sdk.model_answers import NoAnswer, is_nothing, mend
+from chatdock.workflows.agents_sdk.output import ShowOutput, output_type, told, widget_template
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.progress import Progress
+from chatdock.workflows.agents_sdk.team import team
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 from chatdock.workflows.wording import readable
@@ -71,13 +75,15 @@ class AgentAdapter(PausingAdapter):
         context: Callable[[Turn], Any] = agent_context,
         item_converter: ThreadItemConverter | None = None,
         response_converter: ResponseStreamConverter | None = None,
+        show_output: ShowOutput = False,
     ) -> None:
         """Options of `workflow()` for an agent.
 
         `show_tools`: show tool calls and handoffs as tasks. `refusal`: what is said when a guardrail trips.
         `max_turns`: calls of the model for one answer. `history_limit`: so many of the thread's newest items are sent
         along. `context`: makes what tools receive as `ctx.context`. `item_converter` and `response_converter`:
-        chatkit-python's, from items to the model's input and from its citations and images to items.
+        chatkit-python's, from items to the model's input and from its citations and images to items. `show_output`:
+        show the data of an agent with an `output_type` as a list, or in a widget of this template.
         """
         self.agent = agent
         self.history_limit = history_limit
@@ -87,12 +93,25 @@ class AgentAdapter(PausingAdapter):
         self._context = context
         self._item_converter = item_converter
         self._response_converter = response_converter or ResponseStreamConverter()
+        self._show_output = show_output if isinstance(show_output, bool) else widget_template(show_output)
         self._provider: OpenAIProvider | None = None
+        members = team([agent])
+        refuse(members, named=False)
+        mend(*(type(each.model) for each in members if isinstance(each.model, Model)))
+
+    @property
+    def agents(self) -> list[Agent[Any]]:
+        """The agent."""
+        return [self.agent]
 
     @property
     def needs_model(self) -> bool:
         """An agent that names its model, or none, rather than holding one."""
         return not isinstance(self.agent.model, Model)
+
+    def prepare(self, *, responses: bool, openai: bool) -> None:
+        """Refuse tools that the endpoint cannot execute."""
+        refuse(team([self.agent]), named=not responses)
 
     def connect(self, client: AsyncOpenAI, *, use_responses: bool) -> None:
         """Use this client for models that are named."""
@@ -157,6 +176,8 @@ class AgentAdapter(PausingAdapter):
             hooks=ToolCalls(turn, progress, checkpoint.keep),
             run_config=self._run_config(turn.chosen_model),
         )
+        if self._show_output is False and output_type(self.agent) is not str:
+            yield turn.progress(self.agent.name)
         try:
             await answer.follow(result)
         except TRIPPED as error:
@@ -193,6 +214,10 @@ class AgentAdapter(PausingAdapter):
             call_id = called[-1] if called else next(reversed(answer.calls), turn.new_id())
             item = ClientToolCallItem(**turn.place(), call_id=call_id, name=asked.name, arguments=asked.arguments)
             yield ThreadItemDoneEvent(item=item)
+        elif answer.silent and is_nothing(result.final_output):
+            raise failure(turn, NoAnswer(answer.missing))
+        elif output_type(result.last_agent) is not str:
+            yield told(turn, result.final_output, self._show_output)
 
     def _run_config(self, model: str | Model | None = None) -> RunConfig:
         # The SDK's tracing sends every prompt to one vendor unless told not to; nothing leaves this machine unasked.

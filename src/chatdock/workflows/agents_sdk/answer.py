@@ -25,8 +25,12 @@ from chatkit.types import (
 from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.workflows.agents_sdk.activity import Activity
 from chatdock.workflows.agents_sdk.message import Message
+from chatdock.workflows.agents_sdk.model_answers import LENGTH
+from chatdock.workflows.agents_sdk.output import output_type
 from chatdock.workflows.agents_sdk.tasks import HOSTED, hosted_task, local_task
+from chatdock.workflows.narration import UNSAID, is_said
 from chatdock.workflows.turn import kept
+from chatdock.workflows.wording import CUT_SHORT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -75,6 +79,12 @@ class Answer:
         self._pictures: dict[str, GeneratedImageItem] = {}
         self._summarized = False
         self._said: dict[str, None] = {}
+        self._mute = False
+        self._begun = self._thought = False
+        self.silent = True
+        """Whether there is nothing to read but what was done and thought."""
+        self.cut_short = False
+        """Whether the model stopped at its length limit."""
         self.calls: dict[str, str] = {}
         """The calls of local tools: id and name, in order."""
         self.worked: dict[str, None] = {}
@@ -89,6 +99,8 @@ class Answer:
                     await self._model_says(event.data)
                 elif event.type == "run_item_stream_event":
                     await self._run_does(event.name, event.item)
+                else:
+                    self._mute = output_type(event.new_agent) is not str
             if result.run_loop_exception is not None:
                 raise result.run_loop_exception
         finally:
@@ -100,6 +112,15 @@ class Answer:
         """Whether anything of it stands in the thread."""
         return bool(self._said)
 
+    @property
+    def missing(self) -> str:
+        """Why nothing was said, for the operator."""
+        if self.cut_short:
+            return "it came to its length limit before any text"
+        if self._thought:
+            return "reasoning alone"
+        return "no text" if self._begun else "its stream held no event"
+
     async def finish(self, *, without: Iterable[str] = ()) -> None:
         """Settle what is open; `without` names calls of tools that have not begun after all."""
         await self._activity.drop(without)
@@ -108,6 +129,8 @@ class Answer:
             await self._say(ThreadItemRemovedEvent(item_id=item.id))
         self._pictures.clear()
         await self._close_message()
+        if self.cut_short and not self.silent:
+            await self._say(self._turn.task(CustomTask(title=CUT_SHORT)))
 
     async def take_back(self) -> None:
         """Remove everything that this run has said."""
@@ -137,6 +160,7 @@ class Answer:
                     await self._activity.close()
             elif item.type not in BESIDE:
                 await self._activity.close()
+        self.silent = self.silent and not is_said(event)
         assert self._emit is not None
         self._note(event)
         await self._emit(event)
@@ -147,15 +171,22 @@ class Answer:
         match event.type:
             case "response.created":
                 await self._close_message()
-                self._summarized = False
+                self._summarized = self._thought = self.cut_short = False
+                self._begun = True
+            case "response.completed":
+                details = event.response.incomplete_details
+                self.cut_short = details is not None and details.reason == LENGTH
+            case "response.output_text.delta" | "response.output_text.annotation.added" if self._mute:
+                return
             case "response.output_text.delta" | "response.refusal.delta":
                 await (await self._open_message()).text(event.content_index, event.delta)
             case "response.output_text.annotation.added":
                 await (await self._open_message()).cite(event.content_index, event.annotation)
             case "response.reasoning_summary_text.delta":
-                self._summarized = True
+                self._summarized = self._thought = True
                 await self._activity.think(event.delta)
             case "response.reasoning_text.delta" if not self._summarized:
+                self._thought = True
                 await self._activity.think(event.delta)
             case "response.reasoning_summary_part.done" | "response.reasoning_text.done":
                 await self._activity.end_thought()
@@ -182,7 +213,7 @@ class Answer:
     async def _item_ends(self, item: Any) -> None:
         if item.type == "message":
             if self._message is None and any(
-                getattr(part, "text", None) or part.type == "refusal" for part in item.content
+                part.type == "refusal" or (part.text and not self._mute) for part in item.content
             ):
                 await self._open_message()
             await self._close_message(item)
@@ -259,5 +290,6 @@ class Answer:
         if kind is ThreadItemAddedEvent or kind is ThreadItemDoneEvent:
             if kept(event.item) is None:  # type: ignore[union-attr]
                 self._said[event.item.id] = None  # type: ignore[union-attr]
+            self.silent = self.silent and event.item.type in UNSAID  # type: ignore[union-attr]
         elif kind is ThreadItemRemovedEvent:
             self._said.pop(event.item_id, None)  # type: ignore[union-attr]

@@ -12,8 +12,9 @@ import structlog
 from agents.exceptions import AgentsException, MaxTurnsExceeded, ModelTimeoutError, UserError
 from chatkit.errors import BaseStreamError, CustomStreamError
 
+from chatdock.workflows.agents_sdk.model_answers import NoAnswer
 from chatdock.workflows.limits import LimitReached
-from chatdock.workflows.wording import MODEL_FAILED
+from chatdock.workflows.wording import MODEL_FAILED, NO_ANSWER
 
 if TYPE_CHECKING:
     from chatdock.workflows.turn import Turn
@@ -51,6 +52,7 @@ def failure(turn: Turn, error: Exception) -> Exception:
         "request_id": getattr(error, "request_id", None),
         "retry_after": _retry_after(error),
         "host": _host(error),
+        "reason": error.reason if isinstance(error, NoAnswer) else None,
         "cause": None if cause is None else type(cause).__name__,
     }
     log.error(
@@ -66,6 +68,8 @@ def failure(turn: Turn, error: Exception) -> Exception:
 def _sentence(error: Exception) -> tuple[str, bool]:
     """What the user reads, and whether a retry makes sense."""
     match error:
+        case NoAnswer():
+            return NO_ANSWER, True
         case openai.APITimeoutError() | ModelTimeoutError():
             return SLOW, True
         case openai.APIConnectionError():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from agents import Agent, Runner
 
+from chatdock.workflows.titles import clean
+
 if TYPE_CHECKING:
     from agents import Model, RunConfig
 
@@ -21,4 +23,4 @@ async def model_title(turn: Turn, model: str | Model | None, config: RunConfig) 
     """What the model makes of the thread's first message."""
     titler = Agent(name="Titler", instructions=TITLE_INSTRUCTIONS, model=model)
     result = await Runner.run(titler, turn.text[:2000], max_turns=1, run_config=config)
-    return str(result.final_output).strip() or None
+    return clean(str(result.final_output)) or None
