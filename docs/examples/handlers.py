@@ -5,6 +5,7 @@ from typing import Any
 
 from chatkit.errors import CustomStreamError
 from chatkit.types import AudioInput, ThreadItem
+from pydantic import BaseModel
 
 from chatdock import Emitted, Turn, workflow
 
@@ -36,14 +37,19 @@ async def dim(turn: Turn) -> AsyncIterator[Emitted]:
         yield "The lamp goes out."
 
 
+class Switch(BaseModel):
+    """The payload of the card's button."""
+
+    on: bool
+
+
 @lamp.sync_action
 async def switch(turn: Turn) -> ThreadItem | None:
     """Widget actions that answer at once, with at most one changed item."""
     if turn.action is None or turn.sender is None:
         return None
-    payload = turn.action.payload  # comes from the browser: look before you use it
-    on = isinstance(payload, dict) and payload.get("on") is True
-    return turn.changed(turn.sender, lamp_card(on=on))
+    wanted = turn.payload(Switch)  # comes from the browser: what is no Switch ends here
+    return turn.changed(turn.sender, lamp_card(on=wanted.on))
 
 
 @lamp.transcriber

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from chatkit import types
+from pydantic import BaseModel, ConfigDict
 
 from chatdock import Turn
 from tests.chat.conftest import Stage, said
@@ -70,6 +71,51 @@ def test_a_streaming_action_knows_its_sender_and_its_payload(stage: Stage, paylo
     assert turn.text == f"go {payload} from {item_id}; None"
     assert turn.types[0] == "stream_options"
     assert chat.items(thread_id)[-1]["content"][0]["text"] == turn.text
+
+
+class Order(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    count: int
+    kind: Literal["lamp", "bulb"] = "lamp"
+
+
+async def orders(turn: Turn) -> Script:
+    order = turn.payload(Order)
+    yield f"{order.count} {order.kind}"
+
+
+async def sync_orders(turn: Turn) -> types.ThreadItem | None:
+    turn.thread.title = f"{turn.payload(Order).count} ordered"
+    return None
+
+
+UNFIT: list[Any] = [None, [], {}, {"count": CANARY}, {"count": 1, "kind": CANARY}, {"count": 1, CANARY: 1}]
+
+
+@pytest.mark.parametrize("payload", UNFIT)
+def test_a_payload_that_does_not_fit_does_nothing_and_tells_nobody_its_values(
+    stage: Stage, payload: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chat, thread_id, item_id = shown(stage, action=orders, sync_action=sync_orders)
+    action = {"type": "order", "payload": payload}
+    turn = Streamed(chat.stream("threads.custom_action", thread_id=thread_id, item_id=item_id, action=action))
+    assert turn.outcome == "failed"
+    assert turn.of("error")[0]["message"] == "The action's data does not fit."
+    assert not turn.of("error")[0]["allow_retry"]
+    response = chat.post("threads.sync_custom_action", {"thread_id": thread_id, "item_id": item_id, "action": action})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "action_failed")
+    assert "ordered" not in str(chat.call("threads.get_by_id", thread_id=thread_id))
+    logged = "".join(capfd.readouterr())
+    assert "payload_unfit" in logged
+    assert any(kind in logged for kind in ("model_type", "missing", "int_parsing", "literal_error", "extra_forbidden"))
+    assert CANARY not in logged
+
+
+def test_a_payload_that_fits_is_the_models(stage: Stage) -> None:
+    chat, thread_id, item_id = shown(stage, action=orders)
+    action = {"type": "order", "payload": {"count": 2, "kind": "bulb"}}
+    turn = Streamed(chat.stream("threads.custom_action", thread_id=thread_id, item_id=item_id, action=action))
+    assert turn.text == "2 bulb"
 
 
 def test_an_action_on_an_old_widget_knows_what_was_said_since(stage: Stage) -> None:

@@ -119,8 +119,8 @@ def test_methods_that_are_overridden_in_vain_are_named_at_start() -> None:
         workflow("wf_patched")(patched)
         workflow("wf_silent")(Silent)
     assert [(entry["workflow"], entry["server"], entry["methods"]) for entry in logs] == [
-        ("wf_rewritten", "Rewritten", ["process", "_process_streaming_impl"]),
-        ("wf_patched", "Silent", ["_process_events"]),
+        ("wf_rewritten", "Rewritten", "process, _process_streaming_impl"),
+        ("wf_patched", "Silent", "_process_events"),
     ]
 
 

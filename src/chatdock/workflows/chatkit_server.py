@@ -82,7 +82,10 @@ class ServerAdapter(Adapter):
         workflow.titles_last = True
         if in_vain := [name for name in _NOT_CALLED if self._overrides(name)]:
             log.warning(
-                "server_methods_not_called", workflow=workflow.id, server=type(self.server).__name__, methods=in_vain
+                "server_methods_not_called",
+                workflow=workflow.id,
+                server=type(self.server).__name__,
+                methods=", ".join(in_vain),
             )
         if self._overrides("action"):
             workflow.on_action = self.action

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import structlog
 from chatkit.actions import Action
+from chatkit.errors import CustomStreamError
 from chatkit.types import (
     ClientToolCallItem,
     HiddenContextItem,
@@ -20,6 +21,7 @@ from chatkit.types import (
     UserMessageItem,
     WidgetItem,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from chatdock.protocol import ids
 from chatdock.redaction import Content
@@ -43,6 +45,10 @@ KEPT = "chatdock.kept"
 REACHED = "reached"
 """Of what is kept: how far a run had come, whose tools are not to be called once more by a retry."""
 
+UNFIT_SHOWN = 10
+"""So many places of a payload that does not fit are logged."""
+
+T = TypeVar("T")
 LoadItems = Callable[[int | None, str | None], Awaitable[list[ThreadItem]]]
 Emit = Callable[["Emitted"], Awaitable[None]]
 
@@ -140,6 +146,24 @@ class Turn(TurnEvents):
         if chosen is not None and chosen not in self.models:
             log.warning("model_not_offered", workflow=self.workflow_id, model=Content(chosen[:64]))
         return None if chosen is None else self.models.get(chosen)
+
+    def payload(self, schema: type[T]) -> T:
+        """The action's payload as `schema` has it, any type that pydantic knows; one that does not fit ends the turn.
+
+        A payload comes from the browser, the values of a form included. The log says in which way it did not fit, and
+        none of its values.
+        """
+        try:
+            return TypeAdapter(schema).validate_python(None if self.action is None else self.action.payload)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)[:UNFIT_SHOWN]
+            log.warning(
+                "payload_unfit",
+                workflow=self.workflow_id,
+                unfit=", ".join(each["type"] for each in found),
+                at=Content(", ".join(".".join(map(str, each["loc"])) for each in found)),
+            )
+            raise CustomStreamError("The action's data does not fit.", allow_retry=False) from None
 
     async def history(self, limit: int | None = None, *, before: str | None = None) -> list[ThreadItem]:
         """The thread's items, oldest first, with what this turn answers and has said; with `limit` the newest so many.
