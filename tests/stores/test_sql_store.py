@@ -17,8 +17,10 @@ from chatkit.types import (
     AssistantMessageItem,
     LockedStatus,
     ThreadMetadata,
+    WidgetItem,
     WorkflowItem,
 )
+from chatkit.widgets import DynamicWidgetRoot
 
 from chatdock import SQLStore, workflow
 from chatdock.conformance import samples
@@ -51,6 +53,28 @@ async def count(database: Database, table: Any) -> int:
         return len(await tx.all(Statement(table.select())))
 
     return await database.read(look)
+
+
+async def test_a_widget_that_is_loaded_and_saved_again_keeps_members_that_chatkit_does_not_know(tmp_path: Path) -> None:
+    widget = {"type": "Card", "border": {"size": 2}, "children": [{"type": "Text", "value": "x", "shadow": "lg"}]}
+    async with SQLStore[Context](url(tmp_path), user=user_of) as store:
+        thread = new_thread(store)
+        await store.save_thread(thread, ADA)
+        item = WidgetItem(
+            id="cti_1",
+            thread_id=thread.id,
+            created_at=thread.created_at,
+            widget=DynamicWidgetRoot.model_validate(widget),
+        )
+        await store.add_thread_item(thread.id, item, ADA)
+        for copy_text in ("one", "two"):
+            loaded = await store.load_item(thread.id, item.id, ADA)
+            assert isinstance(loaded, WidgetItem)
+            loaded.copy_text = copy_text
+            await store.save_item(thread.id, loaded, ADA)
+        [kept] = (await store.load_thread_items(thread.id, None, 10, "asc", ADA)).data
+        assert isinstance(kept, WidgetItem)
+        assert (kept.widget.model_dump(exclude_none=True), kept.copy_text) == (widget, "two")
 
 
 async def test_users_of_two_projects_with_one_name_share_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from chatdock.chat.threads import find, find_item
 from chatdock.errors import ApiError, Conflict, InvalidRequest, NotFound
 from chatdock.protocol import frames, ids
 from chatdock.protocol import operations as ops
-from chatdock.protocol.frames import ITEM
+from chatdock.protocol.frames import read_item
 from chatdock.protocol.kinds import HIDDEN_TYPES
 from chatdock.runs.changes import item_change
 from chatdock.runs.work import Kind, Work, make_turn
@@ -367,7 +367,7 @@ async def sender_of(tx: Tx, thread_id: str, item_id: str | None) -> types.Widget
     """The widget that an action came from."""
     if item_id is None:
         return None
-    item = ITEM.validate_json((await find_item(tx, thread_id, item_id))["data"])
+    item = read_item((await find_item(tx, thread_id, item_id))["data"])
     if not isinstance(item, types.WidgetItem):
         raise InvalidRequest(f"params.item_id must name a widget, not a {item.type}.", param="params.item_id")
     return item
@@ -431,8 +431,11 @@ async def _add_message(
 ) -> Accepted:
     if wanted.attachments:
         raise InvalidRequest(UPLOADS_DISABLED, param="params.input.attachments", code="file_upload_disabled")
-    if not wanted.content:
-        raise InvalidRequest("params.input.content must hold at least one block.", param="params.input.content")
+    if not (wanted.content or wanted.attachments):
+        raise InvalidRequest(
+            "params.input.content must hold at least one block, unless there are attachments.",
+            param="params.input.content",
+        )
     item = types.UserMessageItem(
         id=ids.item_id(),
         thread_id=accepted.thread.id,
@@ -455,7 +458,7 @@ async def _complete_tool_call(tx: Tx, accepted: Accepted, result: Any) -> Accept
         call
         for row in await items.page(tx, thread_id, order="desc", count=LATEST_ITEMS)
         if row["type"] == "client_tool_call"
-        and isinstance(call := ITEM.validate_json(row["data"]), types.ClientToolCallItem)
+        and isinstance(call := read_item(row["data"]), types.ClientToolCallItem)
         and call.status == "pending"
     ]
     if not calls:
@@ -475,7 +478,7 @@ async def _complete_tool_call(tx: Tx, accepted: Accepted, result: Any) -> Accept
 async def _answer(tx: Tx, accepted: Accepted, params: types.ThreadAddStructuredInputParams) -> Accepted:
     """Write the user's answers into the pending structured input."""
     thread_id = accepted.thread.id
-    item = ITEM.validate_json((await find_item(tx, thread_id, params.item_id))["data"])
+    item = read_item((await find_item(tx, thread_id, params.item_id))["data"])
     if not isinstance(item, types.StructuredInputItem):
         raise InvalidRequest(f"params.item_id must name a structured input, not a {item.type}.", param="params.item_id")
     if item.status != "pending":
@@ -509,7 +512,7 @@ async def _retry(tx: Tx, accepted: Accepted, item_id: str) -> Accepted:
     """
     thread_id = accepted.thread.id
     row = await find_item(tx, thread_id, item_id)
-    item = ITEM.validate_json(row["data"])
+    item = read_item(row["data"])
     if not isinstance(item, types.UserMessageItem):
         raise InvalidRequest(f"params.item_id must name a user message, not a {item.type}.", param="params.item_id")
     later = await items.after(tx, thread_id, row["position"])
@@ -534,7 +537,7 @@ async def _retry(tx: Tx, accepted: Accepted, item_id: str) -> Accepted:
 def _stays(later: Sequence[Row], message_id: str) -> set[str]:
     """The ids of the items after a message that its retry keeps; none where no run broke off after its tools."""
     for place, row in enumerate(later):
-        left = reached(ITEM.validate_json(row["data"])) if row["type"] in HIDDEN_TYPES else None
+        left = reached(read_item(row["data"])) if row["type"] in HIDDEN_TYPES else None
         if left is not None and left["message"] == message_id:
             return {each["id"] for each in later[: place + 1]} | set(left["shown"])
     return set()

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from chatdock.protocol.kinds import HIDDEN_TYPES
+from chatdock.protocol.widgets import widget_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE = b": keep-alive\n\n"
 
 ITEM: TypeAdapter[types.ThreadItem] = TypeAdapter(types.ThreadItem)
-"""Reads a stored item."""
+"""Tells whether JSON is an item; `read_item` reads one."""
 
 _OLDER_FRAME = re.compile(rb"id: ([^\n]+)\n(data: [^\n]*\n\n)")
 
@@ -54,6 +55,14 @@ def dump_item(item: types.ThreadItem) -> bytes:
     data = dump(item, nulls=item.type in HIDDEN_TYPES)
     ITEM.validate_json(data)
     return data
+
+
+def read_item(data: str | bytes) -> types.ThreadItem:
+    """An item from its JSON, with every member that its widget has."""
+    item = ITEM.validate_json(data)
+    if isinstance(item, types.WidgetItem):
+        item.widget = widget_of(orjson.loads(data)["widget"])
+    return item
 
 
 def clean(text: str) -> str:

@@ -9,12 +9,13 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import structlog
 from chatkit.errors import CustomStreamError, StreamError
 from chatkit.types import ClientToolCallItem, ErrorEvent, ThreadItemDoneEvent
 
 from chatdock.errors import Unavailable
-from chatdock.protocol.frames import ITEM
+from chatdock.protocol.frames import read_item
 from chatdock.redaction import cause
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
@@ -312,7 +313,9 @@ class Execution:
         await recorder.stored()
         try:
             async with asyncio.timeout(GRACE_SECONDS):
-                return await self._workflow.on_cancelled(self._turn, [ITEM.validate_python(one) for one in unfinished])
+                return await self._workflow.on_cancelled(
+                    self._turn, [read_item(orjson.dumps(one)) for one in unfinished]
+                )
         except Exception as error:
             log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
             return False

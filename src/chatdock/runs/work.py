@@ -19,7 +19,7 @@ from chatkit.types import (
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from chatdock.protocol.frames import ITEM
+from chatdock.protocol.frames import read_item
 from chatdock.storage import items, runs, sessions, threads
 from chatdock.storage.threads import thread_from_row
 from chatdock.workflows.turn import Turn, TurnSession
@@ -177,7 +177,7 @@ async def _waiting_messages(tx: Tx, thread_id: str) -> set[str]:
 
 def _item(row: Row) -> ThreadItem:
     try:
-        return ITEM.validate_json(row["data"])
+        return read_item(row["data"])
     except ValueError as error:
         raise Unreadable(f"item {row['id']} of thread {row['thread_id']}", error) from None
 

@@ -336,7 +336,7 @@ def _item_json(thread_id: str, item: ThreadItem) -> str:
 
 
 async def _item_of(tx: Tx, scope: Scope, row: Row) -> ThreadItem:
-    item = frames.ITEM.validate_json(row["data"])
+    item = frames.read_item(row["data"])
     item.created_at = _local(item.created_at)
     if isinstance(item, UserMessageItem):
         for attachment in item.attachments:

@@ -28,6 +28,8 @@ from chatkit.types import (
     WidgetItem,
 )
 
+from chatdock.protocol.widgets import widget_of
+
 if TYPE_CHECKING:
     from chatkit.icons import IconName
     from chatkit.types import EntitySource, FileSource, StructuredInput, Task, ThreadItem, URLSource
@@ -89,11 +91,11 @@ class TurnEvents(ABC):
 
     def widget_item(self, widget: Any, copy_text: str | None = None) -> WidgetItem:
         """An item that holds the widget, for `added` and `done` events of one's own."""
-        return WidgetItem.model_validate({**self.place(), "widget": widget, "copy_text": copy_text})
+        return WidgetItem(**self.place(), widget=widget_of(widget), copy_text=copy_text)
 
     def changed(self, item: WidgetItem, widget: Any) -> WidgetItem:
         """The same item with another widget in it, for `replace()` or as what a sync action returns."""
-        return WidgetItem.model_validate({**item.model_dump(), "widget": widget})
+        return item.model_copy(update={"widget": widget_of(widget)})
 
     def replace(self, item: ThreadItem) -> ThreadItemReplacedEvent:
         """An item of the thread in a new form, in its place: the one with the same id."""
