@@ -28,9 +28,9 @@ def look_everywhere(stage: Stage, chat: Chat, thread_id: str, visible: list[str]
     assert [item["type"] for item in chat.call("items.list", thread_id=thread_id)["data"]] == visible[::-1]
     thread = chat.call("threads.get_by_id", thread_id=thread_id)
     assert [item["type"] for item in thread["items"]["data"]] == visible
-    assert "metadata" not in thread
-    assert all("metadata" not in listed for listed in chat.call("threads.list")["data"])
-    assert "metadata" not in chat.call("threads.update", thread_id=thread_id, title="renamed")
+    assert thread["metadata"] == {}
+    assert all(listed["metadata"] == {} for listed in chat.call("threads.list")["data"])
+    assert chat.call("threads.update", thread_id=thread_id, title="renamed")["metadata"] == {}
     rest = stage.backend.http.get(f"/v1/chatkit/threads/{thread_id}/items").text
     rest += stage.backend.http.get(f"/v1/chatkit/threads/{thread_id}").text
     assert CANARY not in rest
@@ -100,7 +100,7 @@ def test_metadata_and_state_stay_on_the_server(stage: Stage) -> None:
     turn = chat.create()
     assert turn.outcome == "completed"
     assert turn.of("thread.updated")
-    assert all("metadata" not in event["thread"] for event in turn.of("thread.updated") + turn.of("thread.created"))
+    assert all(event["thread"]["metadata"] == {} for event in turn.of("thread.updated") + turn.of("thread.created"))
     look_everywhere(stage, chat, turn.thread_id, ["user_message", "assistant_message"])
 
 

@@ -63,7 +63,7 @@ def test_threads_are_listed_newest_first_and_without_their_items(history: tuple[
     assert page["data"][0]["title"] == "thread 6"
     assert page["data"][0]["status"] == {"type": "active"}
     assert page["data"][0]["items"] == {"data": [], "has_more": False}
-    assert page["data"][0].keys() == {"id", "title", "created_at", "status", "items"}
+    assert page["data"][0].keys() == {"id", "title", "created_at", "status", "metadata", "items"}
 
 
 @pytest.mark.parametrize("limit", [0, None, -5])
@@ -121,7 +121,7 @@ def test_a_thread_comes_with_its_first_twenty_items_in_ascending_order(long_thre
     rest = chat.call("items.list", thread_id=thread_id, order="asc", after=items[-1]["id"])
     assert [item["content"][0]["text"] for item in rest["data"]] == [f"answer {n}" for n in range(19, 25)]
     assert "active_run" not in thread
-    assert "metadata" not in thread
+    assert thread["metadata"] == {}
 
 
 def test_a_thread_names_its_run_while_that_is_live(stage: Stage) -> None:
@@ -154,7 +154,8 @@ def test_a_renamed_thread_is_returned_and_keeps_its_new_title(stage: Stage) -> N
     renamed = chat.call("threads.update", thread_id=thread_id, title="Grüße, 世界 🌍")
     assert renamed["title"] == "Grüße, 世界 🌍"
     assert renamed["id"] == thread_id
-    assert "metadata" not in renamed
+    assert renamed["metadata"] == {}
+    assert renamed["items"] == {"data": [], "has_more": False}
     assert chat.call("threads.get_by_id", thread_id=thread_id)["title"] == "Grüße, 世界 🌍"
 
 

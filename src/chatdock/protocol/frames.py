@@ -136,9 +136,9 @@ def removed(item_id: str) -> bytes:
 def thread_json(
     thread: types.ThreadMetadata, items: bytes = b'{"data":[],"has_more":false}', extra: bytes = b""
 ) -> bytes:
-    """A thread as clients see it, without its metadata, around a page of items that is JSON already."""
+    """A thread as clients see it, with its metadata empty, around a page of items that is JSON already."""
     shown = thread.model_dump_json(exclude_none=True, exclude={"metadata": True, "items": True})
-    return b'%b,"items":%b%b}' % (shown[:-1].encode(), items, extra)
+    return b'%b,"metadata":{},"items":%b%b}' % (shown[:-1].encode(), items, extra)
 
 
 def thread_event(kind: str, thread: types.ThreadMetadata) -> bytes:
