@@ -74,7 +74,7 @@ def test_what_a_client_has_no_business_to_send_is_ignored(stage: Stage) -> None:
     assert thread["id"] == thread_id
     assert thread["status"] == {"type": "active"}
     assert not thread["created_at"].startswith("2001")
-    assert thread.keys() == {"id", "title", "created_at", "status", "items"}
+    assert thread.keys() == {"id", "title", "created_at", "status", "metadata", "items"}
     item = chat.items(thread_id)[0]
     assert (item["type"], item["thread_id"]) == ("user_message", thread_id)
     assert item.keys() == {"id", "type", "thread_id", "created_at", "content", "attachments", "inference_options"}

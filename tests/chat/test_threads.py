@@ -94,7 +94,7 @@ def test_what_a_workflow_changes_about_its_thread_is_shown_as_it_happens_and_sto
     chat = stage.chat(changes)
     turn = chat.create()
     shown = turn.of("thread.updated")[-1]["thread"]
-    assert shown.keys() == {"id", "title", "created_at", "status", "allowed_image_domains", "items"}
+    assert shown.keys() == {"id", "title", "created_at", "status", "allowed_image_domains", "metadata", "items"}
     assert (shown["title"], shown["allowed_image_domains"]) == ("First", ["img.example.com"])
     assert shown["status"] == {"type": "locked", "reason": "For now."}
     stored = chat.call("threads.get_by_id", thread_id=turn.thread_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,7 +48,14 @@ def keys(count: int, length: int = 1) -> dict[str, int]:
         ("chatkit_configuration.file_upload.max_file_size", 512),
         ("chatkit_configuration.file_upload.max_files", 1),
         ("chatkit_configuration.file_upload.enabled", False),
+        ("chatkit_configuration.file_upload.enabled", True),
         ("workflow.version", "never-seen"),
+        ("workflow.version", ""),
+        ("workflow.version", "v" * 10_000),
+        ("workflow.state_variables", {"": 1}),
+        ("expires_after.seconds", 600.0),
+        ("rate_limits.max_requests_per_1_minute", 3.0),
+        ("chatkit_configuration.file_upload.max_file_size", 5e1),
         ("expires_after", None),
         ("expires_after", {}),
         ("rate_limits", None),
@@ -146,9 +154,53 @@ def test_a_missing_member_is_named(server: ThreadServer, body: dict[str, Any], p
     assert_error(response, 400, param=param, code="missing", says=f"'{param}'")
 
 
-def test_uploads_are_refused_rather_than_promised(server: ThreadServer) -> None:
-    response = ask(server, "chatkit_configuration.file_upload.enabled", True)
-    assert_error(response, 400, param="chatkit_configuration.file_upload.enabled")
+def test_whole_numbers_are_shown_as_such_however_they_were_written(server: ThreadServer) -> None:
+    made = ask(server, "chatkit_configuration.history.recent_threads", 2.0)
+    assert '"recent_threads":2}' in made.text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("rate_limits.max_requests_per_1_minute", "rate_limits.max_requests_per_1_minute"),
+        ("chatkit_configuration.history.recent_threads", "chatkit_configuration.history.recent_threads"),
+        ("chatkit_configuration.file_upload.max_files", "chatkit_configuration.file_upload.max_files"),
+    ],
+)
+def test_a_number_without_a_limit_is_taken_and_the_answer_says_what_it_came_to(
+    server: ThreadServer, path: str, shown: str
+) -> None:
+    made = ask(server, path, 10**30).raise_for_status().json()
+    for name in shown.split("."):
+        made = made[name]
+    assert made == 1_000_000_000
+
+
+def test_a_session_that_asks_for_uploads_is_told_that_there_are_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {"enabled": True, "max_file_size": 16, "max_files": 2}
+    with serving(tmp_path, [echo]) as server:
+        made = [ask(server, "chatkit_configuration.file_upload", wanted).json() for _ in range(2)]
+        assert made[0]["chatkit_configuration"]["file_upload"] == {**wanted, "enabled": False}
+        told = [line for line in capfd.readouterr().err.splitlines() if "file_upload_off" in line]
+        assert len(told) == 1, "the operator is told once"
+        chat = server.backend.chat_with(made[1]["client_secret"])
+        assert chat.create("hello").outcome == "completed"
+        for refused in (
+            chat.http.post("/v1/chatkit/files", files={"file": ("a.txt", b"a", "text/plain")}),
+            chat.post("attachments.create", {"name": "a.txt", "size": 1, "mime_type": "text/plain"}),
+        ):
+            assert_error(refused, 400, code="file_upload_disabled")
+        message = chat.post("threads.create", {"input": {"content": [], "attachments": ["cfile_1"]}})
+        assert_error(message, 400, param="params.input.attachments", code="file_upload_disabled")
+
+
+def test_a_lifetime_that_the_operator_does_not_allow_is_shortened(tmp_path: Path) -> None:
+    with serving(tmp_path, [echo], session_max_seconds=60, session_seconds=60) as server:
+        made = ask(server, "expires_after.seconds", 600).raise_for_status().json()
+        assert made["expires_at"] - server.world.clock.micros() // 1_000_000 <= 60
+        assert_error(ask(server, "expires_after.seconds", 601), 400, param="expires_after.seconds", says="600")
 
 
 def test_an_idempotency_key_has_up_to_255_characters(server: ThreadServer) -> None:
@@ -191,10 +243,17 @@ def test_an_order_is_asc_or_desc(server: ThreadServer, listing: str, order: str)
     assert_error(response, 400, param="order", says="'asc' or 'desc'")
 
 
-@pytest.mark.parametrize(("user", "bound"), [("", "1"), ("x" * 513, "512")])
-def test_the_user_filter_has_1_to_512_characters(server: ThreadServer, user: str, bound: str) -> None:
+def test_the_user_filter_has_at_most_512_characters(server: ThreadServer) -> None:
     assert server.backend.http.get(THREADS, params={"user": "x" * 512}).status_code == 200
-    assert_error(server.backend.http.get(THREADS, params={"user": user}), 400, param="user", says=bound)
+    assert_error(server.backend.http.get(THREADS, params={"user": "x" * 513}), 400, param="user", says="512")
+
+
+def test_a_parameter_without_a_value_is_as_if_it_were_left_out(server: ThreadServer, thread: str) -> None:
+    for path in (THREADS, f"{THREADS}/{thread}/items"):
+        plain = server.backend.http.get(path, params={"limit": 1}).json()
+        assert plain["data"]
+        for written in ("after=", "before=", "after=&before=", "user="):
+            assert server.backend.http.get(f"{path}?limit=1&{written}").json() == plain
 
 
 @pytest.mark.parametrize("name", ["after", "before"])
@@ -208,7 +267,6 @@ def test_a_cursor_is_an_element_of_the_list(server: ThreadServer, thread: str, n
     elsewhere.close()
     for cursor, parameters in (
         ("cthr_none", {}),
-        ("", {}),
         ("x" * 10_000, {}),
         (item, {}),
         (stranger, {}),
@@ -216,7 +274,7 @@ def test_a_cursor_is_an_element_of_the_list(server: ThreadServer, thread: str, n
     ):
         response = server.backend.http.get(THREADS, params={name: cursor, **parameters})
         assert_error(response, 400, param=name, code="invalid_cursor")
-    for cursor in ("cti_none", "", thread, foreign_item):
+    for cursor in ("cti_none", thread, foreign_item):
         response = server.backend.http.get(f"{THREADS}/{thread}/items", params={name: cursor})
         assert_error(response, 400, param=name, code="invalid_cursor")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
 from chatdock.protocol import operations as ops
 from chatdock.protocol import rest
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _STREAM = (
-    "Server-sent events: frames `id: <run id>:<sequence>` and `data: {event}`, no event names. "
-    "The last frame of a run is a comment with its outcome, such as `: completed`."
+    "Server-sent events: frames `data: {event}` without event names. Behind one or several of them stands a block "
+    "`id: <run id>:<sequence>` that names the last one above it. The last frame of a run is a comment with its "
+    "outcome, such as `: completed`."
 )
 
 
@@ -39,14 +41,11 @@ def _build(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = schema["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    reference = "#/components/schemas/{model}"
-    error = rest.Error.model_json_schema(ref_template=reference)
-    operation = ops.OPERATION.json_schema(ref_template=reference)
-    for part in (error, operation):
-        for name, definition in part.pop("$defs", {}).items():
-            schemas.setdefault(name, definition)
-    schemas["Error"] = error
-    schemas["Operation"] = operation
+    for name, kind, prefix in (("Error", TypeAdapter(rest.Error), ""), ("Operation", ops.OPERATION, "Chat")):
+        # Types of the two APIs share names, such as InferenceOptions, and differ.
+        described = kind.json_schema(ref_template=f"#/components/schemas/{prefix}{{model}}")
+        schemas |= {f"{prefix}{part}": definition for part, definition in described.pop("$defs", {}).items()}
+        schemas[name] = described
     schema["components"]["securitySchemes"] = {
         "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key; for back ends."},
         "clientSecret": {"type": "http", "scheme": "bearer", "description": "A session's client secret; for browsers."},

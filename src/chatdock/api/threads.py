@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BeforeValidator
 
 from chatdock.api.auth import Key, KeyRoute
 from chatdock.protocol import rest
@@ -15,8 +16,11 @@ router = APIRouter(prefix="/v1/chatkit/threads", tags=["threads"], route_class=K
 
 Limit = Annotated[int, Query(ge=0, le=PAGE_MAX, description="How many at most.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="By creation time.")]
-Cursor = Annotated[str | None, Query(description="The id of an element of this list.")]
-User = Annotated[str | None, Query(min_length=1, max_length=512, description="Threads of this user alone.")]
+_NotGiven = BeforeValidator(lambda value: value or None)
+"""A parameter that is written without a value (`?after=`) is as if it were left out."""
+
+Cursor = Annotated[str | None, Query(description="The id of an element of this list."), _NotGiven]
+User = Annotated[str | None, Query(min_length=1, max_length=512, description="Threads of this user alone."), _NotGiven]
 
 
 @router.get("", operation_id="listThreads")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import structlog
 
 from chatdock.chat.recent import Recent
 from chatdock.errors import InvalidRequest, NotFound, Unauthorized
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 MAX_FILE_MEGABYTES = 512
 MAX_FILES = 10
+MAX_SECONDS = 600
+"""What the API lets every application ask for; an operator's shorter limit shortens it."""
+MAX_COUNT = 1_000_000_000
+
+log = structlog.get_logger("chatdock.chat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Sessions:
         self._settings = settings
         self._clock = clock
         self._refusals = refusals
+        self._told_of_uploads = False
         self.recent: Recent[Session] = Recent(clock)
 
     async def create(
@@ -158,9 +165,10 @@ class Sessions:
         seconds = wanted.expires_after.seconds if wanted.expires_after else None
         if seconds is None:
             seconds = min(settings.session_seconds, settings.session_max_seconds)
-        if seconds > settings.session_max_seconds:
+        longest = settings.session_max_seconds
+        if seconds > max(longest, MAX_SECONDS):
             raise InvalidRequest(
-                f"expires_after.seconds must be at most {settings.session_max_seconds}, not {seconds}.",
+                f"expires_after.seconds must be at most {max(longest, MAX_SECONDS)}, not {seconds}.",
                 param="expires_after.seconds",
             )
         configuration = wanted.chatkit_configuration or rest.ConfigurationParam()
@@ -169,12 +177,13 @@ class Sessions:
         titling = configuration.automatic_thread_titling or rest.TitlingParam()
         limits = wanted.rate_limits or rest.RateLimitsParam()
         tracing = wanted.workflow.tracing or rest.TracingParam()
-        if upload.enabled:
-            raise InvalidRequest(
-                "File uploads are not available on this server; leave chatkit_configuration.file_upload.enabled out "
-                "or set it to false.",
-                param="chatkit_configuration.file_upload.enabled",
-                code="file_upload_unavailable",
+        if upload.enabled and not self._told_of_uploads:
+            self._told_of_uploads = True
+            log.warning(
+                "file_upload_off",
+                workflow=wanted.workflow.id,
+                hint="The application asks for uploads, which are off on this server: its sessions say so, and an "
+                "upload is refused.",
             )
         now = self._clock.micros()
         variables = wanted.workflow.state_variables
@@ -183,19 +192,24 @@ class Sessions:
             "project_id": project_id,
             "user_id": wanted.user,
             "workflow_id": wanted.workflow.id,
-            "workflow_version": wanted.workflow.version,
+            "workflow_version": wanted.workflow.version or None,
             "state_variables": None if variables is None else orjson.dumps(variables).decode(),
             "tracing": int(tracing.enabled is not False),
             "created_at": now,
-            "expires_at": (now // 1_000_000 + seconds) * 1_000_000,
+            "expires_at": (now // 1_000_000 + min(seconds, longest)) * 1_000_000,
             "cancelled_at": None,
-            "requests_per_minute": limits.max_requests_per_1_minute or settings.session_requests_per_minute,
+            "requests_per_minute": _kept(limits.max_requests_per_1_minute) or settings.session_requests_per_minute,
             "titling": int(titling.enabled is not False),
             "max_file_size": upload.max_file_size or MAX_FILE_MEGABYTES,
-            "max_files": upload.max_files or MAX_FILES,
+            "max_files": _kept(upload.max_files) or MAX_FILES,
             "history": int(history.enabled is not False),
-            "recent_threads": history.recent_threads,
+            "recent_threads": _kept(history.recent_threads),
         }
+
+
+def _kept(number: int | None) -> int | None:
+    """A number that the API does not bound, as the database takes it; the response says what it came to."""
+    return None if number is None else min(number, MAX_COUNT)
 
 
 def _status(row: Row, now: int) -> str:

@@ -432,10 +432,7 @@ async def _add_message(
     if wanted.attachments:
         raise InvalidRequest(UPLOADS_DISABLED, param="params.input.attachments", code="file_upload_disabled")
     if not (wanted.content or wanted.attachments):
-        raise InvalidRequest(
-            "params.input.content must hold at least one block, unless there are attachments.",
-            param="params.input.content",
-        )
+        raise InvalidRequest("params.input.content must hold at least one block.", param="params.input.content")
     item = types.UserMessageItem(
         id=ids.item_id(),
         thread_id=accepted.thread.id,

@@ -6,6 +6,7 @@ very large pages; all of these mean the default. Two operations are ours: `threa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
 
 from chatkit import types
@@ -15,14 +16,20 @@ PAGE_DEFAULT = 20
 PAGE_MAX = 100
 
 
-def _empty_when_null(value: object) -> object:
-    return {} if value is None else value
+def _or_null(kind: Any, default: Callable[[], Any]) -> BeforeValidator:
+    """Takes null for the default, and lets the OpenAPI description say so."""
+    return BeforeValidator(lambda value: default() if value is None else value, json_schema_input_type=kind | None)
+
+
+Object = Annotated[dict[str, Any], _or_null(dict[str, Any], dict)]
+Cursor = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+"""The id of the last record of the page before; an empty one is none."""
 
 
 class TagContent(types.UserMessageTagContent):
     """A tag whose `data` may be missing."""
 
-    data: Annotated[dict[str, Any], BeforeValidator(_empty_when_null)] = Field(default_factory=dict)
+    data: Object = Field(default_factory=dict)
 
 
 Content = Annotated[types.UserMessageTextContent | TagContent, Field(discriminator="type")]
@@ -32,10 +39,10 @@ class UserMessageInput(BaseModel):
     """What a user sends: content blocks, ids of attachments, a quote, and the composer's choices."""
 
     content: list[Content]
-    attachments: Annotated[list[str], BeforeValidator(lambda v: [] if v is None else v)] = Field(default_factory=list)
+    attachments: Annotated[list[str], _or_null(list[str], list)] = Field(default_factory=list)
     quoted_text: str | None = None
-    inference_options: Annotated[types.InferenceOptions, BeforeValidator(_empty_when_null)] = Field(
-        default_factory=types.InferenceOptions
+    inference_options: Annotated[types.InferenceOptions, _or_null(types.InferenceOptions, types.InferenceOptions)] = (
+        Field(default_factory=types.InferenceOptions)
     )
 
 
@@ -52,12 +59,15 @@ class AddUserMessageParams(BaseModel):
     input: UserMessageInput
 
 
+Order = Literal["asc", "desc"]
+
+
 class PageParams(BaseModel):
     """Parameters of a listing; a `limit` that is missing, zero or too large is brought into 1..100."""
 
     limit: int | None = None
-    order: Literal["asc", "desc"] = "desc"
-    after: str | None = None
+    order: Annotated[Order, _or_null(Order, lambda: "desc")] = "desc"
+    after: Cursor = None
 
     @property
     def page_size(self) -> int:
@@ -119,7 +129,7 @@ class ThreadParams(BaseModel):
 class Operation(BaseModel):
     """What all operations share."""
 
-    metadata: Annotated[dict[str, Any], BeforeValidator(_empty_when_null)] = Field(default_factory=dict)
+    metadata: Object = Field(default_factory=dict)
 
 
 class ThreadsCreate(Operation):

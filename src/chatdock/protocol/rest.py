@@ -39,7 +39,15 @@ StateValue = Annotated[
     Annotated[str, StringConstraints(max_length=MAX_STATE_TEXT)] | StrictBool | StrictInt | StrictFloat,
     BeforeValidator(_storable),
 ]
-StateKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+StateKey = Annotated[str, StringConstraints(max_length=64)]
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
+"""An integer as JSON Schema has it: 600.0 is one."""
 
 
 class _Param(BaseModel):
@@ -50,13 +58,13 @@ class ExpiresAfterParam(_Param):
     """When the session ends, counted from its creation."""
 
     anchor: Literal["created_at"] = "created_at"
-    seconds: StrictInt | None = Field(default=None, ge=1, description="Lifetime in seconds.")
+    seconds: Whole | None = Field(default=None, ge=1, description="Lifetime in seconds.")
 
 
 class RateLimitsParam(_Param):
     """Request limits of a session."""
 
-    max_requests_per_1_minute: StrictInt | None = Field(default=None, ge=1, le=1_000_000_000)
+    max_requests_per_1_minute: Whole | None = Field(default=None, ge=1)
 
 
 class TracingParam(_Param):
@@ -68,8 +76,8 @@ class TracingParam(_Param):
 class WorkflowParam(_Param):
     """Which workflow answers, and what it is told."""
 
-    id: str = Field(min_length=1, max_length=256)
-    version: Annotated[str, StringConstraints(max_length=256)] | None = None
+    id: str
+    version: str | None = None
     state_variables: dict[StateKey, StateValue] | None = Field(default=None, max_length=64)
     tracing: TracingParam | None = None
 
@@ -84,15 +92,15 @@ class FileUploadParam(_Param):
     """Uploads."""
 
     enabled: StrictBool | None = None
-    max_file_size: StrictInt | None = Field(default=None, ge=1, le=512, description="Megabytes.")
-    max_files: StrictInt | None = Field(default=None, ge=1, le=1_000_000)
+    max_file_size: Whole | None = Field(default=None, ge=1, le=512, description="Megabytes.")
+    max_files: Whole | None = Field(default=None, ge=1)
 
 
 class HistoryParam(_Param):
     """Which earlier threads the session's user can open."""
 
     enabled: StrictBool | None = None
-    recent_threads: StrictInt | None = Field(default=None, ge=1, le=1_000_000_000)
+    recent_threads: Whole | None = Field(default=None, ge=1)
 
 
 class ConfigurationParam(_Param):
