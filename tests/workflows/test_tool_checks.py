@@ -9,6 +9,7 @@ import pytest
 from agents import Agent, Model, function_tool
 
 from chatdock import client_tool
+from chatdock.workflows.workflow import WorkflowError
 from tests.harness.model_endpoint import Say, Use, model_endpoint
 from tests.workflows.agents import Api, agent_server
 
@@ -108,3 +109,17 @@ def test_arguments_that_are_no_object_reach_no_page_and_may_be_tried_again(
     assert turn.done("client_tool_call") == []
     assert turn.events[-1]["allow_retry"] is True
     assert "cannot be read" in turn.events[-1]["message"]
+
+
+def test_two_tools_of_one_name_are_refused_at_the_start(tmp_path: Path) -> None:
+    same = client_tool(name_override="delete_order")(lambda place: None)
+
+    def confused(model: Model) -> Agent[Any]:
+        return Agent(name="Desk", model=model, tools=[delete_order, same])
+
+    with (
+        model_endpoint() as endpoint,
+        pytest.raises(WorkflowError, match="delete_order"),
+        agent_server(tmp_path, endpoint.url, confused),
+    ):
+        pass

@@ -32,7 +32,7 @@ from chatdock.workflows.agents_sdk.output import ShowOutput, output_type, told, 
 from chatdock.workflows.agents_sdk.pause import Pause
 from chatdock.workflows.agents_sdk.pausing import PausingAdapter
 from chatdock.workflows.agents_sdk.progress import Progress
-from chatdock.workflows.agents_sdk.team import team
+from chatdock.workflows.agents_sdk.team import refuse_namesakes, team
 from chatdock.workflows.agents_sdk.titler import model_title
 from chatdock.workflows.agents_sdk.tool_calls import ToolCalls
 from chatdock.workflows.wording import readable
@@ -97,6 +97,7 @@ class AgentAdapter(PausingAdapter):
         self._provider: OpenAIProvider | None = None
         members = team([agent])
         refuse(members, named=False)
+        refuse_namesakes(members)
         mend(*(type(each.model) for each in members if isinstance(each.model, Model)))
 
     @property

@@ -6,7 +6,6 @@ what is there already.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,9 @@ from agents.items import ItemHelpers
 from agents.tool_context import ToolContext
 from pydantic_core import to_jsonable_python
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from chatdock.workflows.agents_sdk.team import team
 
+if TYPE_CHECKING:
     from agents import ModelResponse
 
 Item = dict[str, Any]
@@ -107,8 +106,8 @@ class Progress:
         return [*self._items, *missing]
 
     def current(self, first: Agent[Any]) -> Agent[Any]:
-        """The agent whose turn it is, of those that the first one can hand over to; else the first."""
-        return next((agent for agent in _reachable(first) if agent.name == self.agent), first)
+        """The agent whose turn it is, of those that the first one can reach; else the first."""
+        return next((agent for agent in team([first]) if agent.name == self.agent), first)
 
     def ran(self, *, waits: bool = False) -> list[str]:
         """What the run's calls came to, a line for each; those without an output are left out while they wait."""
@@ -149,19 +148,3 @@ def _text(output: Any) -> str:
         output = "".join(str(part.get("text") or part.get("stdout") or "") for part in output if isinstance(part, dict))
     text = str(output or "")
     return text if len(text) <= OUTPUT_TOLD else f"{text[: OUTPUT_TOLD - 1]}…"
-
-
-def _reachable(first: Agent[Any]) -> Iterator[Agent[Any]]:
-    """An agent, and those that it can hand over to, however far."""
-    seen, waiting = set[int](), deque([first])
-    while waiting:
-        agent = waiting.popleft()
-        if id(agent) in seen:
-            continue
-        seen.add(id(agent))
-        yield agent
-        for each in agent.handoffs:
-            # A `Handoff` knows its agent by a weak reference, where it is not the author's own.
-            target = each if isinstance(each, Agent) else (getattr(each, "_agent_ref", None) or (lambda: None))()
-            if isinstance(target, Agent):
-                waiting.append(target)

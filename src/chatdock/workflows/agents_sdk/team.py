@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from agents import Agent, Handoff
+from agents import Agent, FunctionTool, Handoff
+
+from chatdock.workflows.workflow import WorkflowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +23,15 @@ def team(agents: Iterable[Agent[Any]]) -> list[Agent[Any]]:
             found[id(agent)] = agent
             waiting += _next(agent)
     return list(found.values())
+
+
+def refuse_namesakes(agents: Iterable[Agent[Any]]) -> None:
+    """`WorkflowError` when an agent has two tools of one name: the page could be asked in place of the server."""
+    for agent in agents:
+        names = Counter(tool.name for tool in agent.tools if isinstance(tool, FunctionTool))
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            raise WorkflowError(f"agent {agent.name!r} has two tools called {twice!r}: give one of them another name")
 
 
 def _next(agent: Agent[Any]) -> Iterator[Agent[Any]]:
