@@ -37,7 +37,7 @@ from chatkit.widgets import Button, Card
 from tests.chatkit_server.peers import Context, hosted
 from tests.chatkit_server.shapes import Answer, base
 from tests.harness.client import Chat, Turn
-from tests.harness.model_endpoint import Say, Step, Use, model_endpoint
+from tests.harness.model_endpoint import Say, Status, Step, Use, model_endpoint
 from tests.harness.openai_client import openai_client
 from tests.workflows.agents import Api, act, asked_in, give
 
@@ -73,13 +73,25 @@ async def ask_why(ctx: RunContextWrapper[AgentContext[Context]]) -> str:
     return "The form is shown."
 
 
+@function_tool
+async def pay(ctx: RunContextWrapper[AgentContext[Context]], order: int) -> str:
+    """Give money back, once."""
+    chatkit = ctx.context
+    paid = chatkit.thread.metadata.setdefault("paid", [])
+    if order not in paid:
+        REFUNDED.append(order)
+        paid.append(order)
+        await chatkit.store.save_thread(chatkit.thread, chatkit.request_context)
+    return f"paid {order} back"
+
+
 class Desk(ChatKitServer[Context]):
     """A server that stores the state of a run which waits, as the Agents SDK's guide does it."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(MemoryStore())
         stops = StopAtTools(stop_at_tool_names=["open_map"])
-        tools: list[Any] = [refund, open_map, ask_why]
+        tools: list[Any] = [refund, open_map, ask_why, pay]
         self.agent: Agent[Answer] = Agent(name="Desk", model=model, tools=tools, tool_use_behavior=stops)
 
     async def respond(
@@ -153,3 +165,18 @@ def test_a_hosted_server_goes_on_in_the_first_second_and_fifth_turn_after_a_rest
                 assert [f"你好 {n}." in sent for n in range(1, 5)] == [n < number for n in range(1, 5)]
         assert endpoint.steps == []
     assert len(REFUNDED) == (len(TURNS) if kind == "approval" else 0)
+
+
+def test_what_a_hosted_servers_tool_notes_in_the_thread_is_there_for_a_retry(tmp_path: Path) -> None:
+    REFUNDED.clear()
+    steps: list[Step] = [[Use("pay", {"order": 4})], Status(400), [Use("pay", {"order": 4})], [Say("Done.")]]
+    with model_endpoint(*steps) as endpoint:
+        model = OpenAIResponsesModel("scripted", openai_client(endpoint.url, api_key="unused"))
+        with hosted(tmp_path, Desk(model)) as server:
+            chat = server.backend.chat()
+            asked = chat.create("pay 4 back")
+            assert asked.outcome == "failed"
+            [question] = asked.done("user_message")
+            params = {"thread_id": asked.thread_id, "item_id": question["id"]}
+            assert Turn(chat.stream("threads.retry_after_item", **params)).text == "Done."
+    assert REFUNDED == [4]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents import Agent, Model, ShellTool, function_tool
+from agents import Agent, HostedMCPTool, Model, ShellTool, function_tool
 from agents.exceptions import UserError
 
 from chatdock import client_tool, current_turn
 from tests.harness.client import Chat, Json, Turn
-from tests.harness.model_endpoint import Hosted, ModelEndpoint, Say, Status, Step, Use, Wait, model_endpoint
+from tests.harness.model_endpoint import Cut, Hosted, ModelEndpoint, Say, Status, Step, Think, Use, Wait, model_endpoint
 from tests.harness.server import eventually
 from tests.runs.forked import ForkedServer
 from tests.runs.wire import Wire
@@ -303,6 +303,34 @@ def stored(folder: Path, text: str) -> bool:
     with closing(sqlite3.connect(folder / "chatdock.db")) as database:
         query = "SELECT count(*) FROM item WHERE type = 'hidden_context_item' AND data LIKE ?"
         return bool(database.execute(query, (f"%{text}%",)).fetchone()[0])
+
+
+def test_what_the_models_provider_has_executed_is_not_executed_again_when_its_answer_breaks_off(tmp_path: Path) -> None:
+    mcp: Any = {
+        "type": "mcp", "server_label": "ships", "server_url": "https://mcp.example.com", "require_approval": "always",
+    }  # fmt: skip
+
+    def harbour(model: Model) -> Agent[Any]:
+        return Agent(name="Harbour", model=model, tools=[HostedMCPTool(tool_config=mcp)])
+
+    call = {"name": "sink_ship", "server_label": "ships", "arguments": '{"ship": "Erna"}'}
+    asks = Hosted({"type": "mcp_approval_request", "id": "mcpr_1", **call})
+    sinks = Hosted({"type": "mcp_call", "id": "mcp_1", "output": "sunk", "approval_request_id": "mcpr_1", **call})
+    broken: Step = [Think("Hm."), Say("At once."), sinks, Say("She", whole=False), Cut()]
+    steps: list[Step] = [[asks], broken, [Say("She is gone.")], [Say("Yes.")]]
+    with scripted(tmp_path, harbour, *steps) as (chat, endpoint):
+        asked = chat.create("Sink Erna")
+        assert failed(press(chat, asked.done("widget")[0], "confirm"))
+        assert retry(chat, asked).done("assistant_message")[-1]["content"][0]["text"] == "She is gone."
+        given = endpoint.requests[-1]["input"]
+        kinds = [each["type"] for each in given if each["type"] != "message" or each["role"] == "assistant"]
+        assert kinds == ["mcp_approval_request", "mcp_approval_response", "reasoning", "message", "mcp_call"]
+        said = [
+            item["content"][0]["text"] for item in chat.items(asked.thread_id) if item["type"] == "assistant_message"
+        ]
+        assert said == ["At once.", "She is gone."]
+        chat.send(asked.thread_id, "Really?")
+    assert kept(tmp_path) == 0
 
 
 KILLED = """

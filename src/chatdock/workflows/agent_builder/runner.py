@@ -302,7 +302,7 @@ class Walk:
     ) -> RunResultStreaming:
         turn = self._turn
         answer = Answer(turn, show_tools=True, converter=ResponseStreamConverter(), on_workflow=lambda _: None)
-        answer.worked = self.worked
+        answer.worked, answer.on_item = self.worked, options["hooks"].streamed
         source = given
         if pause is not None:
             source = await pause.resume(turn, agent, options["context"])

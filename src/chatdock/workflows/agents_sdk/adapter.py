@@ -169,12 +169,14 @@ class AgentAdapter(PausingAdapter):
                     )
         else:
             source = given
+        hooks = ToolCalls(turn, progress, checkpoint.keep)
+        answer.on_item = hooks.streamed
         result = Runner.run_streamed(
             agent,
             source,
             context=context,
             max_turns=self._max_turns,
-            hooks=ToolCalls(turn, progress, checkpoint.keep),
+            hooks=hooks,
             run_config=self._run_config(turn.chosen_model),
         )
         if self._show_output is False and output_type(self.agent) is not str:

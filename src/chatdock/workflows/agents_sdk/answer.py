@@ -33,11 +33,11 @@ from chatdock.workflows.turn import kept
 from chatdock.workflows.wording import CUT_SHORT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from agents import RunItem, StreamEvent
     from chatkit.agents import ResponseStreamConverter
-    from chatkit.types import ThreadStreamEvent
+    from chatkit.types import Task, ThreadStreamEvent
 
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Emitted
@@ -87,6 +87,8 @@ class Answer:
         """Whether the model stopped at its length limit."""
         self.calls: dict[str, str] = {}
         """The calls of local tools: id and name, in order."""
+        self.on_item: Callable[[Any], Awaitable[None]] | None = None
+        """Hears of each item that the model has said to its end."""
         self.worked: dict[str, None] = {}
         """The items that show them."""
 
@@ -194,6 +196,8 @@ class Answer:
                 await self._item_begins(event.item)
             case "response.output_item.done":
                 await self._item_ends(event.item)
+                if self.on_item is not None:
+                    await self.on_item(event.item)
             case "response.image_generation_call.partial_image":
                 await self._picture_grows(event)
 
@@ -203,7 +207,7 @@ class Answer:
             await self._activity.open(thinking=True)
         elif item.type in HOSTED and self._show_tools:
             await self._close_message()
-            await self._activity.begin(item.id, hosted_task(item, complete=False))
+            await self._begin(item.id, hosted_task(item, complete=False))
         elif item.type == "image_generation_call":
             await self._close_message()
             await self._activity.close()
@@ -264,7 +268,7 @@ class Answer:
                 self._turn.new_id(), CustomTask(title=title, icon="agent", status_indicator="complete")
             )
 
-    async def _begin(self, call_id: str, task: CustomTask) -> None:
+    async def _begin(self, call_id: str, task: Task) -> None:
         await self._activity.begin(call_id, task)
         if self._activity.item is not None:
             self.worked[self._activity.item.id] = None

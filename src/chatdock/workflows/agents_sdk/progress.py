@@ -59,17 +59,31 @@ class Progress:
     """The ids of calls that may have begun."""
     loose: bool = False
     """Whether a tool has ended whose output stands in no list yet."""
+    said: list[Item] = field(default_factory=list)
+    """What the model has said of an answer that is not complete; nothing of it is stored."""
 
     def asked(self, agent: str, given: list[Any]) -> None:
         """The model is asked: all outputs so far are in what it is given."""
         if not self.input:
             self.given = len(given)
         self.agent, self.input = agent, list(given)
-        self.outputs, self.begun, self.loose = [], [], False
+        self.outputs, self.begun, self.said, self.loose = [], [], [], False
 
     def answered(self, response: ModelResponse) -> None:
-        """The model has said something."""
+        """The model has come to the end of an answer."""
         self.input += response.to_input_items()
+        self.outputs, self.said = [], []
+
+    def streamed(self, item: Any) -> bool:
+        """The model has said this, and goes on; whether it is a call, which its provider has executed."""
+        self.said.append(item.model_dump(mode="json", exclude_unset=True))
+        if item.type != "mcp_call" or any(
+            known.get("id") == item.id for known in self.input if isinstance(known, dict)
+        ):
+            return False
+        self.outputs += self.said
+        self.said = []
+        return True
 
     def begins(self, context: Any) -> None:
         """A tool is about to be called."""
@@ -113,10 +127,11 @@ class Progress:
         """What the run's calls came to, a line for each; those without an output are left out while they wait."""
         items = (self._items if waits else self.as_input())[self.given :]
         outputs = {each["call_id"]: each.get("output") for each in items if _is_output(each)}
+        executed = [(call, outputs[call["call_id"]]) for call in items if _is_call(call) and call["call_id"] in outputs]
+        executed += [(call, call.get("output") or call.get("error")) for call in items if _is_hosted(call)]
         return [
-            f"{call.get('name') or call['type']}({call.get('arguments') or ''}): {_text(outputs[call['call_id']])}"
-            for call in items
-            if _is_call(call) and call["call_id"] in outputs
+            f"{call.get('name') or call['type']}({call.get('arguments') or ''}): {_text(output)}"
+            for call, output in executed
         ]
 
     @property
@@ -137,6 +152,10 @@ class Progress:
 
 def _is_call(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") in _OUTPUTS
+
+
+def _is_hosted(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "mcp_call"
 
 
 def _is_output(item: Any) -> bool:

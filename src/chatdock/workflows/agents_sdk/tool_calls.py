@@ -51,6 +51,11 @@ class ToolCalls(RunHooks[Any]):
         self._progress.answered(response)
         await self._others.on_llm_end(context, agent, response)
 
+    async def streamed(self, item: Any) -> None:
+        """Keep what the model's provider has executed while the model goes on."""
+        if self._progress.streamed(item):
+            await self._keep()
+
     async def on_tool_start(self, context: Any, agent: Any, tool: Any) -> None:
         """Know what may have been done."""
         self._progress.begins(context)
