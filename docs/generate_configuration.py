@@ -97,7 +97,10 @@ Without a TARGET, `serve` offers `wf_demo`, an agent on the configured model, an
 no model. Without a model `wf_demo` is left out, with the reason, and `wf_showcase` is served alone.
 
 `--demo` serves a chat page at `/` and gives everybody who opens it a session with 60 requests a minute, in the project
-`default`, for any workflow of the server. Do not use it where strangers must not talk to your workflows.
+`default`, for any workflow of the server. Do not use it where strangers must not talk to your workflows. It answers
+under the names of this machine (`localhost`, `127.0.0.1`, `::1`), of `--host`, of `CHATDOCK_ALLOWED_ORIGINS` and of
+`CHATDOCK_DEMO_HOSTS` alone, so that no page elsewhere can reach it under a name of its own; with a `--host` beyond this
+machine, under numeric addresses too. Pages of other origins get no sessions.
 
 `--database-url` takes precedence over `CHATDOCK_DATABASE_URL`.
 

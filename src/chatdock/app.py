@@ -39,6 +39,7 @@ def create_app(
     workflows: Iterable[Workflow],
     *,
     demo: bool = False,
+    host: str = "127.0.0.1",
     model: ModelEndpoint | None = None,
     clock: Clock | None = None,
     public: bool = False,
@@ -46,7 +47,8 @@ def create_app(
     """An ASGI application that serves these workflows. Start-up and shutdown happen in its lifespan.
 
     `model` is the endpoint that answers agents which hold no model object of their own; an embedded one is started.
-    `clock` is the machine's unless a test brings its own. `public`: other machines reach the server's port.
+    `host` is where it will be served, which decides under which names a demo may be opened. `clock` is the machine's
+    unless a test brings its own. `public`: other machines reach the server's port.
     `ExportError` when the environment asks for an export of traces that is not possible, `WorkflowError` when the
     endpoint cannot do what a workflow needs.
     """
@@ -83,15 +85,19 @@ def create_app(
     )
     for router in (sessions.router, threads.router, health.router, component.router):
         app.include_router(router)
+    hosts = None
     if demo:
         from chatdock.api.demo import add_demo
+        from chatdock.api.hosts import Hosts
+
+        hosts = Hosts(host, settings)
 
         add_demo(app, settings.allowed_origins)
     app.add_middleware(Failures)
     openapi.describe(app)
     _add_docs(app)
     _add_error_handlers(app)
-    edge = Edge(app, settings, metrics, public=public)
+    edge = Edge(app, settings, metrics, public=public, hosts=hosts)
     return edge
 
 

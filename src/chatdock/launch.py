@@ -72,7 +72,14 @@ class Launch:
                 if needed:
                     typer.echo(f"chatdock: wf_demo is left out. {error}", err=True)
                 workflows = [entry for entry in workflows if not entry.needs_model]
-        served = create_app(self.settings, workflows, demo=self.demo, model=model, public=not _is_loopback(self.host))
+        served = create_app(
+            self.settings,
+            workflows,
+            demo=self.demo,
+            host=self.host,
+            model=model,
+            public=not _is_loopback(self.host),
+        )
         return Loaded(self, served, list(dict.fromkeys(entry.id for entry in workflows)), stored)
 
     def _workflows(self) -> list[Workflow]:

@@ -50,7 +50,8 @@ class Server(uvicorn.Server):
             lifespan="on",
             backlog=BACKLOG,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
         super().__init__(config)

@@ -194,11 +194,41 @@ class Settings(BaseSettings):
         "gets 429.",
     )
     user_response_limit: int = Field(default=64, ge=1, description="The same for all sessions of a user together.")
+    user_requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="How many requests a minute all sessions of a user may send together, and ten times as many that "
+        "only read; 0 counts none.",
+    )
+    key_requests_per_minute: int = Field(
+        default=0, ge=0, description="How many requests a minute may be sent with one API key; 0 counts none."
+    )
+    address_requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="How many requests a minute may come from one address, with a credential or without; 0 counts "
+        "none. Behind a proxy it needs `CHATDOCK_TRUSTED_PROXIES`.",
+    )
+    trusted_proxies: CommaSeparated = Field(
+        default=(),
+        description="Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, "
+        "comma-separated: `127.0.0.1,10.0.0.0/8`.",
+    )
+    demo_hosts: CommaSeparated = Field(
+        default=(),
+        description="Names beside those of this machine under which a demo may be opened, comma-separated: "
+        "`demo.example.com`. The names in `CHATDOCK_ALLOWED_ORIGINS` need no entry.",
+    )
+    demo_sessions_per_minute: int = Field(
+        default=120,
+        ge=1,
+        description="How many anonymous sessions a demo gives to one address in a minute; ten times as many to all.",
+    )
     response_limit: int = Field(
         default=4096, ge=1, description="The same for the process, with those to API keys and to nobody."
     )
 
-    @field_validator("api_keys", "allowed_origins", "turn_headers", mode="before")
+    @field_validator("api_keys", "allowed_origins", "turn_headers", "trusted_proxies", "demo_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -62,13 +62,14 @@ class ThreadServer:
         workflows: Iterable[Workflow],
         *,
         demo: bool = False,
+        host: str = "127.0.0.1",
         model: ModelEndpoint | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self._listener = listen("127.0.0.1", 0, settings)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.app = create_app(settings, workflows, demo=demo, model=model, clock=clock)
+        self.app = create_app(settings, workflows, demo=demo, host=host, model=model, clock=clock)
         self._server = _Server(self.app, settings, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._run, name="test-server")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,13 +123,17 @@ def serving(
     workflows: Iterable[Workflow],
     *,
     demo: bool = False,
+    host: str = "127.0.0.1",
     model: ModelEndpoint | None = None,
     clock: Clock | None = None,
     **settings: Any,
 ) -> Iterator[ThreadServer]:
-    """A running server whose database lies in `tmp_path`; the same path again finds the same database."""
+    """A running server whose database lies in `tmp_path`; the same path again finds the same database.
+
+    `host` is what a demo believes to be served at.
+    """
     values: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path}/chatdock.db", "api_keys": (API_KEY,), **settings}
-    server = ThreadServer(Settings(**values), workflows, demo=demo, model=model, clock=clock)
+    server = ThreadServer(Settings(**values), workflows, demo=demo, host=host, model=model, clock=clock)
     server.start()
     try:
         yield server

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from chatdock.chat.limits import RequestLimiter
+from chatdock.chat.limits import MAX_WINDOWS, READS_FACTOR, Allowance, RequestLimiter
 from chatdock.errors import RateLimited
 from tests.harness.client import Chat, message
 from tests.harness.clock import StillClock
-from tests.harness.server import ThreadServer
+from tests.harness.server import API_KEY, ThreadServer, serving
 from tests.rest.envelope import assert_error
+from tests.rest.workflows import echo
 
 
 @pytest.fixture
@@ -27,10 +30,13 @@ def limiter(clock: StillClock) -> RequestLimiter:
 
 def allowed(limiter: RequestLimiter, *, per_minute: int = 2, session: str = "s", reading: bool = False) -> bool:
     try:
-        limiter.count(session, per_minute, reading=reading)
+        limiter.count(Allowance((session, reading), per_minute * (READS_FACTOR if reading else 1), "this session"))
     except RateLimited:
         return False
     return True
+
+
+OF_THREE = Allowance(("s", False), 3, "this session")
 
 
 def test_the_minute_moves_with_every_request(limiter: RequestLimiter, clock: StillClock) -> None:
@@ -64,17 +70,17 @@ def test_the_refusal_says_when_the_next_request_will_be_taken(limiter: RequestLi
     clock.move(20.5)
     allowed(limiter)
     with pytest.raises(RateLimited) as refused:
-        limiter.count("s", 2, reading=False)
+        limiter.count(Allowance(("s", False), 2, "this session"))
     assert refused.value.headers["Retry-After"] == "40"
     clock.move(40)
     assert allowed(limiter)
 
 
 def test_headers_count_down(limiter: RequestLimiter, clock: StillClock) -> None:
-    remaining = [limiter.count("s", 3, reading=False)["x-ratelimit-remaining-requests"] for _ in range(3)]
+    remaining = [limiter.count(OF_THREE)["x-ratelimit-remaining-requests"] for _ in range(3)]
     assert remaining == ["2", "1", "0"]
     clock.move(60)
-    assert limiter.count("s", 3, reading=False) == {
+    assert limiter.count(OF_THREE) == {
         "x-ratelimit-limit-requests": "3",
         "x-ratelimit-remaining-requests": "2",
         "x-ratelimit-reset-requests": "60s",
@@ -85,6 +91,28 @@ def test_sessions_and_reads_are_counted_by_themselves(limiter: RequestLimiter) -
     assert [allowed(limiter, per_minute=1) for _ in range(2)] == [True, False]
     assert allowed(limiter, per_minute=1, session="other")
     assert [allowed(limiter, per_minute=1, reading=True) for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_a_request_that_one_limit_refuses_is_counted_by_none(limiter: RequestLimiter) -> None:
+    wide, narrow = Allowance(("user",), 3, "this user"), Allowance(("session",), 1, "this session")
+    assert limiter.count(narrow, wide)["x-ratelimit-remaining-requests"] == "0", "of the narrower"
+    for _ in range(5):
+        with pytest.raises(RateLimited, match="this session may send 1 requests"):
+            limiter.count(narrow, wide)
+    for session in "ab":
+        limiter.count(Allowance((session,), 1, "this session"), wide)
+    with pytest.raises(RateLimited, match="this user may send 3 requests"):
+        limiter.count(Allowance(("c",), 1, "this session"), wide)
+    assert limiter.count(Allowance(("c",), 1, "this session"))["x-ratelimit-remaining-requests"] == "0"
+
+
+def test_so_many_are_counted_at_once_and_no_more(limiter: RequestLimiter) -> None:
+    for n in range(MAX_WINDOWS + 10):
+        limiter.count(Allowance(("address", n), 1, "this address"))
+    assert len(limiter) == MAX_WINDOWS
+    limiter.count(Allowance(("address", 0), 1, "this address"))
+    with pytest.raises(RateLimited):
+        limiter.count(Allowance(("address", MAX_WINDOWS), 1, "this address"))
 
 
 # Over HTTP
@@ -178,3 +206,53 @@ def test_rest_has_no_request_limit(server: ThreadServer) -> None:
 
 def _upload(chat: Chat) -> httpx.Response:
     return chat.http.post("/v1/chatkit/files", files={"file": ("a.txt", b"text", "text/plain")})
+
+
+def test_all_sessions_of_a_user_share_the_users_limit(tmp_path: Path) -> None:
+    with serving(tmp_path, [echo], user_requests_per_minute=3) as limited:
+        chats = [limited.backend.chat("shared", limit=2) for _ in range(3)]
+        assert [chat.post("threads.create", WRITE).status_code for chat in chats] == [200] * 3
+        assert_limited(chats[0].post("threads.create", WRITE), 3)
+        assert threads_of(limited, "shared") == 3
+        assert limited.backend.chat("other").post("threads.create", WRITE).status_code == 200
+        assert chats[0].post("threads.list").status_code == 200, "reading has its own allowance"
+
+
+def test_a_key_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    with serving(tmp_path, [echo], key_requests_per_minute=3, api_keys=(API_KEY, "cdk_second")) as limited:
+        answers = [limited.backend.http.get("/v1/chatkit/threads") for _ in range(4)]
+        assert [response.headers["x-ratelimit-remaining-requests"] for response in answers[:3]] == ["2", "1", "0"]
+        assert_limited(answers[3], 3)
+        second = {"authorization": "Bearer cdk_second"}
+        assert limited.backend.http.get("/v1/chatkit/threads", headers=second).status_code == 200
+
+
+def test_an_address_has_a_limit_whatever_it_asks(tmp_path: Path) -> None:
+    with serving(tmp_path, [echo], address_requests_per_minute=3) as limited:
+        http = limited.backend.http
+        for path in ("/nothing", "/chatkit.js", "/v1/chatkit/threads"):
+            assert http.get(path).status_code != 429
+        assert_limited(http.get("/v1/chatkit/threads"), 3)
+        assert_limited(http.get("/nothing"), 3)
+        assert http.get("/healthz").status_code == 200
+
+
+def test_behind_a_proxy_that_is_trusted_each_client_has_its_address(tmp_path: Path) -> None:
+    def asking(limited: ThreadServer, client: str) -> int:
+        return limited.backend.http.get("/v1/chatkit/threads", headers={"x-forwarded-for": client}).status_code
+
+    settings: dict[str, Any] = {"address_requests_per_minute": 1}
+    with serving(tmp_path, [echo], trusted_proxies="127.0.0.1", **settings) as limited:
+        assert [asking(limited, "192.0.2.1"), asking(limited, "192.0.2.1"), asking(limited, "192.0.2.2")] == [
+            200,
+            429,
+            200,
+        ]
+        assert [asking(limited, "2001:db8::1"), asking(limited, "2001:db8::2"), asking(limited, "2001:db8:0:1::1")] == [
+            200,
+            429,
+            200,
+        ]
+        assert asking(limited, "10.0.0.1, 192.0.2.2") == 429, "what the client wrote itself is not believed"
+    with serving(tmp_path, [echo], **settings) as limited:
+        assert [asking(limited, "192.0.2.1"), asking(limited, "192.0.2.2")] == [200, 429], "no proxy is trusted"

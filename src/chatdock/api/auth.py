@@ -8,6 +8,8 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from chatdock.api.body import read_json
+from chatdock.chat.keys import digest
+from chatdock.chat.limits import Allowance
 from chatdock.errors import Unauthorized
 
 if TYPE_CHECKING:
@@ -34,9 +36,14 @@ class BoundedRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def answer_bounded(request: Request) -> Response:
-            await self.admit(request)
+            headers = await self.admit(request)
+            response = await answer(await bounded(request))
+            response.headers.update(headers)
+            return response
+
+        async def bounded(request: Request) -> Request:
             if request.method in {"GET", "HEAD"}:
-                return await answer(request)
+                return request
             whole: bytes | None = await read_json(request.receive, request.app.state.world.settings)
 
             async def receive() -> Message:
@@ -46,21 +53,28 @@ class BoundedRoute(APIRoute):
                 body, whole = whole, None
                 return {"type": "http.request", "body": body, "more_body": False}
 
-            return await answer(Request(request.scope, receive))
+            return Request(request.scope, receive)
 
         return answer_bounded
 
-    async def admit(self, request: Request) -> None:
-        """Raise when the request is not to be answered."""
+    async def admit(self, request: Request) -> dict[str, str]:
+        """Headers for the response; raises when the request is not to be answered."""
+        return {}
 
 
 class KeyRoute(BoundedRoute):
     """A route for API keys."""
 
-    async def admit(self, request: Request) -> None:
-        """Find out which key it is, or raise `Unauthorized`."""
+    async def admit(self, request: Request) -> dict[str, str]:
+        """Find out which key it is and count its request, or raise `Unauthorized` or `RateLimited`."""
         secret = bearer(request.scope["headers"])
-        request.scope["chatdock.key"] = ApiKey(secret, await request.app.state.world.keys.project(secret))
+        world = request.app.state.world
+        request.scope["chatdock.key"] = ApiKey(secret, await world.keys.project(secret))
+        limit = world.settings.key_requests_per_minute
+        counted: dict[str, str] = {}
+        if limit:
+            counted = world.limiter.count(Allowance(("key", digest(secret)), limit, "this API key"))
+        return counted
 
 
 def require_api_key(request: Request) -> ApiKey:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from chatdock.api.pace import Part, Sending, Taking
 from chatdock.errors import ApiError, HeadTooLarge, InvalidRequest, RequestTimeout, Unavailable
+from chatdock.protocol import ids
 
 if TYPE_CHECKING:
     import asyncio
@@ -255,6 +256,7 @@ class Connection(HttpToolsProtocol):
             "content-type": "application/json",
             "content-length": str(len(body)),
             "connection": "close",
+            "x-request-id": ids.request_id(),
             **error.headers,
         }
         head = b"".join(f"{name.lower()}: {value}\r\n".encode() for name, value in headers.items())

@@ -54,11 +54,9 @@ class Conversation:
         try:
             operation = ops.OPERATION.validate_json(body)
         except ValidationError as error:
-            world.limiter.count(session.id, session.requests_per_minute, reading=False)
+            world.limiter.count_session(session, world.settings, reading=False)
             raise from_validation(error.errors(include_url=False), _BRANCHES) from None
-        limits = world.limiter.count(
-            session.id, session.requests_per_minute, reading=isinstance(operation, ops.LightOperation)
-        )
+        limits = world.limiter.count_session(session, world.settings, reading=isinstance(operation, ops.LightOperation))
         idempotency_key = headers.get(b"idempotency-key")
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.", param="Idempotency-Key")

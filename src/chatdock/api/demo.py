@@ -10,8 +10,10 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
+from chatdock.api.address import address
 from chatdock.api.auth import BoundedRoute
 from chatdock.chat.keys import DEFAULT_PROJECT
+from chatdock.chat.limits import Allowance
 from chatdock.errors import Conflict, NotFound, Unavailable
 from chatdock.protocol import rest
 from chatdock.web import DEMO
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 USER_COOKIE = "chatdock_demo_user"
 REQUESTS_PER_MINUTE = 60
+ALL_ADDRESSES = 10
+"""How many times as many sessions all addresses get together as one."""
 COOKIE_SECONDS = 365 * 24 * 3600
 RETRY_SECONDS = 30
 _POLICY = (
@@ -68,6 +72,11 @@ async def create_demo_session(
         raise Conflict("This server has no workflow.", code="no_workflow")
     if workflow not in world.registry:
         raise NotFound("Workflow", workflow, param="workflow")
+    limit = world.settings.demo_sessions_per_minute
+    world.limiter.count(
+        Allowance(("demo", address(request.scope)), limit, "this address", "anonymous sessions"),
+        Allowance(("demo",), limit * ALL_ADDRESSES, "this server", "anonymous sessions"),
+    )
     user = chatdock_demo_user or f"demo-{secrets.token_hex(16)}"
     wanted = rest.CreateSession(
         workflow=rest.WorkflowParam(id=workflow),

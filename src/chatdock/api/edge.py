@@ -5,24 +5,27 @@ Plain ASGI around the application, so that a streamed response costs nothing her
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
 import structlog
 from starlette.middleware.cors import CORSMiddleware
 
-from chatdock.api.operator import OperatorPaths
+from chatdock.api.address import address
+from chatdock.api.operator import BESIDE, OperatorPaths
 from chatdock.api.origins import RefusedOrigins
 from chatdock.api.send import send_json
+from chatdock.chat.limits import Allowance
 from chatdock.chat.responses import Responses
 from chatdock.errors import ApiError
+from chatdock.protocol import ids
 from chatdock.redaction import Content
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from chatdock.api.hosts import Hosts
     from chatdock.metrics import Metrics
     from chatdock.settings import Settings
     from chatdock.world import World
@@ -31,7 +34,7 @@ log = structlog.get_logger("chatdock.api")
 
 PIECE_BYTES = 65_536
 """What is handed to a connection at once; the next piece goes when most of it has been taken."""
-ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+ALWAYS_ANSWERED = BESIDE | {"/metrics"}
 """Paths that are answered however many responses are under way."""
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
@@ -69,11 +72,14 @@ class Failures:
 class Edge:
     """The outermost layer.
 
-    `doors` are paths that plain ASGI applications answer and that pages of the allowed origins may call; everything
-    else, and the lifespan, is FastAPI's.
+    `hosts` are the names under which requests are answered, where that is limited. `doors` are paths that plain ASGI
+    applications answer and that pages of the allowed origins may call; everything else, and the lifespan, is FastAPI's.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, metrics: Metrics, *, public: bool) -> None:
+    def __init__(
+        self, app: FastAPI, settings: Settings, metrics: Metrics, *, public: bool, hosts: Hosts | None = None
+    ) -> None:
+        self._hosts = hosts
         self.doors: dict[str, ASGIApp] = {}
         self.refused: Exception | None = None
         """Why there was no start, where that is for the operator to read rather than a fault of ours."""
@@ -98,7 +104,7 @@ class Edge:
             await self._app(scope, receive, self._briefly(send))
             return
         began = time.perf_counter()
-        request_id = scope["chatdock.request_id"] = f"req_{os.urandom(16).hex()}"
+        request_id = scope["chatdock.request_id"] = ids.request_id()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -139,11 +145,15 @@ class Edge:
         """Pass a request on."""
         self._operator.check(scope)
         app = self.doors.get(scope["path"]) or self._app
+        if self._hosts is not None and scope["path"] not in BESIDE and not self._operator.is_own_port(scope):
+            self._hosts.check(scope)
         if scope["path"] in ALWAYS_ANSWERED:
             await app(scope, receive, send)
-        else:
-            with self.responses.of_process():
-                await app(scope, receive, send)
+            return
+        with self.responses.of_process():
+            if limit := self._settings.address_requests_per_minute:
+                self.world.limiter.count(Allowance(("address", address(scope)), limit, "this address"))
+            await app(scope, receive, send)
 
 
 def _cors(app: ASGIApp, settings: Settings) -> CORSMiddleware:

@@ -26,5 +26,5 @@ class Files:
         if scope["method"] != "POST":
             raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
         session = await self._world.sessions.authenticate(bearer(scope["headers"]))
-        self._world.limiter.count(session.id, session.requests_per_minute, reading=False)
+        self._world.limiter.count_session(session, self._world.settings, reading=False)
         raise InvalidRequest(UPLOADS_DISABLED, code="file_upload_disabled")

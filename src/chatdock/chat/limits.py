@@ -1,19 +1,22 @@
-"""How often a session may ask, and how many runs may be unfinished at once.
+"""How often somebody may ask, and how many runs may be unfinished at once.
 
-A session's requests are counted in a moving window of one minute by each process, in memory and exactly: a log of times
-per session, which holds at most as many entries as the limit allows. Runs are counted in the database.
+Requests are counted in a moving window of one minute by each process, in memory and exactly: a log of times for each
+session, user, key and address that has a limit, which holds at most as many entries as the limit allows. Runs are
+counted in the database.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chatdock.errors import RateLimited
 from chatdock.storage import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from chatdock.chat.sessions import Session
     from chatdock.settings import Settings
     from chatdock.storage.database import Tx
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 60.0
 READS_FACTOR = 10
 """Looking at threads and resuming counts against an allowance of its own, so much larger than the one for messages."""
+MAX_WINDOWS = 100_000
+"""How many are counted at once; beyond that the one that was counted longest ago is forgotten."""
 RUN_RETRY_SECONDS = 5
 """When to come again after `TooManyRuns`; nobody knows when a run ends."""
 
@@ -50,33 +55,71 @@ async def refuse_when_full(tx: Tx, session: Session, settings: Settings) -> None
         )
 
 
+class Allowance(NamedTuple):
+    """How many requests a minute somebody may send."""
+
+    whose: tuple[Hashable, ...]
+    limit: int
+    named: str
+    """Who that is, for the message: `this session`."""
+    what: str = "requests"
+
+
 class RequestLimiter:
-    """Counts requests by session."""
+    """Counts requests by whom they come from."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._windows: OrderedDict[tuple[str, bool], deque[float]] = OrderedDict()
+        self._windows: OrderedDict[tuple[Hashable, ...], deque[float]] = OrderedDict()
 
-    def count(self, session_id: str, per_minute: int, *, reading: bool) -> dict[str, str]:
-        """Count one request; returns the `x-ratelimit-*` headers, or raises `RateLimited` and counts nothing."""
-        limit = per_minute * READS_FACTOR if reading else per_minute
+    def count_session(self, session: Session, settings: Settings, *, reading: bool) -> dict[str, str]:
+        """Count a request of a session, and of its user where users have a limit; else as `count`."""
+        factor = READS_FACTOR if reading else 1
+        own = Allowance((session.id, reading), session.requests_per_minute * factor, "this session")
+        if not settings.user_requests_per_minute:
+            return self.count(own)
+        user = ("user", session.project_id, session.user_id, reading)
+        return self.count(own, Allowance(user, settings.user_requests_per_minute * factor, "this user"))
+
+    def count(self, *allowances: Allowance) -> dict[str, str]:
+        """Count one request against each of them, or raise `RateLimited` and count nothing.
+
+        Returns the `x-ratelimit-*` headers of the one of which least is left.
+        """
         now = self._clock.monotonic()
         self.forget()
-        key = session_id, reading
-        window = self._windows.setdefault(key, deque())
+        windows = [self._window(allowance, now) for allowance in allowances]
+        tightest: tuple[int, Allowance, deque[float]] | None = None
+        for allowance, window in zip(allowances, windows, strict=True):
+            window.append(now)
+            self._windows[allowance.whose] = window
+            self._windows.move_to_end(allowance.whose)
+            left = allowance.limit - len(window)
+            if tightest is None or left < tightest[0]:
+                tightest = left, allowance, window
+        while len(self._windows) > MAX_WINDOWS:
+            self._windows.popitem(last=False)
+        if tightest is None:
+            return {}
+        left, allowance, window = tightest
+        return _headers(allowance.limit, left, math.ceil(window[0] + WINDOW_SECONDS - now))
+
+    def _window(self, allowance: Allowance, now: float) -> deque[float]:
+        """The times of an allowance's requests within the last minute; `RateLimited` when there is no room."""
+        window = self._windows.get(allowance.whose)
+        if window is None:
+            return deque()
         while window and window[0] <= now - WINDOW_SECONDS:
             window.popleft()
-        if len(window) >= limit:
+        if len(window) >= allowance.limit:
             wait = max(1, math.ceil(window[0] + WINDOW_SECONDS - now))
-            headers = {**_headers(limit, 0, wait), "Retry-After": str(wait)}
             raise RateLimited(
-                f"Rate limit reached: this session may send {limit} requests a minute. Try again in {wait} s.",
+                f"Rate limit reached: {allowance.named} may send {allowance.limit} {allowance.what} a minute. "
+                f"Try again in {wait} s.",
                 code="rate_limit_exceeded",
-                headers=headers,
+                headers={**_headers(allowance.limit, 0, wait), "Retry-After": str(wait)},
             )
-        window.append(now)
-        self._windows.move_to_end(key)
-        return _headers(limit, limit - len(window), math.ceil(window[0] + WINDOW_SECONDS - now))
+        return window
 
     def __len__(self) -> int:
         """How many windows are kept."""

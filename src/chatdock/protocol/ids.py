@@ -38,3 +38,8 @@ def run_id() -> str:
 def key_id() -> str:
     """`ckey_…`"""
     return _new("ckey_")
+
+
+def request_id() -> str:
+    """Names a request in its response and in the log."""
+    return f"req_{os.urandom(16).hex()}"
