@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agents import Agent
 
 from tests.exports import orders
 from tests.exports.serving import export_server, journey, scripted_file
@@ -18,7 +19,7 @@ from tests.exports.test_tools import ASKS, ships
 from tests.exports.test_turns import said
 from tests.harness.client import Chat, Turn
 from tests.harness.model_endpoint import Hosted, Say, Status, Step, Use, model_endpoint
-from tests.workflows.agents import Api, give, press
+from tests.workflows.agents import Api, agent_server, give, press
 from tests.workflows.test_approvals import kept
 from tests.workflows.test_executed_once import failed, outputs
 
@@ -223,4 +224,20 @@ def test_a_file_that_was_changed_after_the_failure_starts_over_and_its_agents_kn
         assert said(again) == ["That has been paid.", "Checked."]
         first: Any = endpoint.requests[2]
     assert "paid 4 back" in json.dumps(first)
+    assert orders.paid_back == [4]
+
+
+def test_an_agent_that_takes_an_exports_place_knows_what_was_done(tmp_path: Path) -> None:
+    path = journey(tmp_path, NODES, BEFORE)
+    with model_endpoint([PAY], DOWN, [Say("That has been paid.")]) as endpoint:
+        with export_server(tmp_path, endpoint.url, path) as server:
+            chat = server.backend.chat()
+            asked = chat.create("refund")
+            assert failed(_approve(chat, asked))
+        with agent_server(tmp_path, endpoint.url, lambda model: Agent(name="Desk", model=model)) as server:
+            again = retried(server.backend.chat_with(chat.secret), asked)
+        assert again.text == "That has been paid."
+        request: Any = endpoint.requests[-1]
+    assert "paid 4 back" in json.dumps(request)
+    assert "refund" in json.dumps(request["input"][0])
     assert orders.paid_back == [4]

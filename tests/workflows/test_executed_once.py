@@ -14,6 +14,7 @@ from agents import Agent, HostedMCPTool, Model, ShellTool, function_tool
 from agents.exceptions import UserError
 
 from chatdock import client_tool, current_turn
+from chatdock.workflows.agents_sdk import checkpoint
 from tests.harness.client import Chat, Json, Turn
 from tests.harness.model_endpoint import Cut, Hosted, ModelEndpoint, Say, Status, Step, Think, Use, Wait, model_endpoint
 from tests.harness.server import eventually
@@ -206,6 +207,46 @@ def test_a_call_beside_one_that_broke_off_is_not_repeated(tmp_path: Path, api: A
     assert CALLED.count("refund 4") == 1
     assert told["call_4"] == "paid 4 back"
     assert "not known whether it was carried out" in told["call_b"]
+
+
+def test_the_state_that_a_tool_left_is_there_after_the_retry(tmp_path: Path) -> None:
+    @function_tool(needs_approval=True)
+    def count() -> str:
+        """Count."""
+        state = current_turn().state
+        state["n"] = state.get("n", 0) + 1
+        return f"n is {state['n']}"
+
+    def counter(model: Model) -> Agent[Any]:
+        return Agent(name="Counter", model=model, tools=[count])
+
+    steps: list[Step] = [[Use("count")], DOWN, [Say("One.")], [Use("count")], [Say("Two.")]]
+    with scripted(tmp_path, counter, *steps) as (chat, endpoint):
+        asked = chat.create("count")
+        assert failed(press(chat, asked.done("widget")[0], "confirm"))
+        assert retry(chat, asked).text == "One."
+        again = chat.send(asked.thread_id, "count")
+        assert press(chat, again.done("widget")[0], "confirm").text == "Two."
+        assert outputs(endpoint) == {"call_1": "n is 2"}
+
+
+def test_what_is_too_large_to_keep_is_not_called_twice_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @function_tool(needs_approval=True)
+    def fetch() -> str:
+        """Fetch."""
+        CALLED.append("fetch")
+        return "x" * 20_000
+
+    def fetching(model: Model) -> Agent[Any]:
+        return Agent(name="Fetcher", model=model, tools=[fetch])
+
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", 10_000)
+    with scripted(tmp_path, fetching, [Use("fetch")], DOWN, [Say("Ask again.")]) as (chat, endpoint):
+        asked = chat.create("fetch")
+        assert failed(press(chat, asked.done("widget")[0], "confirm"))
+        assert retry(chat, asked).text == "Ask again."
+        assert "not known whether it was carried out" in outputs(endpoint)["call_1"]
+    assert CALLED == ["fetch"]
 
 
 @APIS

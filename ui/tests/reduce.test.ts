@@ -94,6 +94,8 @@ describe("a turn", () => {
     const begun = play([{ type: "stream_options", stream_options: { allow_cancel: true } }, removed("a1")], waiting);
     expect(ids(begun)).toEqual(["u1"]);
     expect(ids(play([added(assistant("a2"))], begun))).toEqual(["u1", "a2"]);
+    // What a server keeps of the turn it tells again.
+    expect(ids(play([removed("a2"), done(assistant("a1", "x"))], waiting))).toEqual(["u1", "a1"]);
   });
 });
 

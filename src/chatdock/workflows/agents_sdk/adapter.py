@@ -128,9 +128,15 @@ class AgentAdapter(PausingAdapter):
         """Continue the run where it stopped."""
         return self._run(turn, pause)
 
-    def take_up(self, turn: Turn, checkpoint: Checkpoint) -> AsyncIterator[Emitted]:
+    async def take_up(self, turn: Turn, checkpoint: Checkpoint) -> AsyncIterator[Emitted]:
         """Ask the model again, with what the tools came to."""
-        return self._run(turn, checkpoint)
+        if not Progress.of(checkpoint.left.get("progress")).input:  # an export had this id before
+            yield checkpoint.told()
+            async for event in self.begin(turn):
+                yield event
+            return
+        async for event in self._run(turn, checkpoint):
+            yield event
 
     async def title(self, turn: Turn) -> str | None:
         """A title for the thread, by the agent's model."""

@@ -38,7 +38,8 @@ class Checkpoint:
         self._turn = turn
         self._item = item
         self.left: dict[str, Any] = (None if item is None else reached(item)) or {}
-        """What it holds: the question's `message`, items that stay `shown`, what `ran`, and what the adapter keeps."""
+        """What it holds: the `message` it answers, the turn's `state`, items that stay `shown`, what `ran`, and what
+        the adapter keeps."""
         self.describe: Callable[[], dict[str, Any]] = dict
         """What the adapter keeps now; `ran`, a line for each call; `shown`, the ids of items that show them."""
         self._writing = asyncio.Lock()
@@ -53,16 +54,16 @@ class Checkpoint:
         turn = self._turn
         async with self._writing:  # tools may end at once
             message = self.left.get("message") or await _question(turn)
-            left = {"message": message, **self.describe()}
+            left = {"message": message, "state": _state(turn), **self.describe()}
             content = {KEPT: {REACHED: left}}
             if len(orjson.dumps(content)) > MAX_BYTES:
                 log.warning("checkpoint_too_large", workflow=turn.workflow_id, thread=turn.thread.id, limit=MAX_BYTES)
-                return
-            before, self.left = self._item, left
-            self._item = HiddenContextItem(**turn.place(), content=content)
-            if before is not None:
-                await turn.emit(turn.remove(before.id))
-            await turn.emit(ThreadItemDoneEvent(item=self._item))
+            else:
+                before, self.left = self._item, left
+                self._item = HiddenContextItem(**turn.place(), content=content)
+                if before is not None:
+                    await turn.emit(turn.remove(before.id))
+                await turn.emit(ThreadItemDoneEvent(item=self._item))
             if turn.stored is not None:
                 await turn.stored()
 
@@ -71,6 +72,13 @@ class Checkpoint:
         if self._item is not None:
             self.left["shown"] = [*self.left["shown"], *item_ids]
             await self._turn.emit(self._turn.replace(self._item))
+
+    def restore(self) -> None:
+        """Give the turn the state that the run's tools had left."""
+        state = self.left.get("state")
+        if state is not None:
+            self._turn.state.clear()
+            self._turn.state.update(state)
 
     async def drop(self) -> None:
         """The run is over, or waits."""
@@ -90,6 +98,15 @@ def told(turn: Turn, item: HiddenContextItem, ran: list[str]) -> Emitted:
         return turn.remove(item.id)
     lines = "".join(f"\n- {line}" for line in ran)
     return turn.replace(item.model_copy(update={"content": TOLD + lines}))
+
+
+def _state(turn: Turn) -> dict[str, Any] | None:
+    """The turn's state as it is now; None when it is no JSON, by which the turn is going to fail."""
+    try:
+        state: dict[str, Any] = orjson.loads(orjson.dumps(turn.state))
+    except TypeError:
+        return None
+    return state
 
 
 async def _question(turn: Turn) -> str | None:

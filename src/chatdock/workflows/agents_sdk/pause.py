@@ -99,8 +99,8 @@ class Pause:
     def again(cls, turn: Turn, kept: dict[str, Any], item: HiddenContextItem | None = None) -> Pause:
         """What `kept` was; `item` is where it stands in the thread already."""
         place = item or HiddenContextItem(**turn.place(), content={})
-        calls, progress = [Call(**call) for call in kept["calls"]], Progress.of(kept["progress"])
-        return cls(place, kept["state"], calls, progress, kept.get("around"), kept["ran"])
+        calls, progress = [Call(**call) for call in kept["calls"]], Progress.of(kept.get("progress"))
+        return cls(place, kept["state"], calls, progress, kept.get("around"), kept.get("ran"))
 
     def asked_by(self, item_id: str) -> Call | None:
         """The call that this item asks about, while it waits for an answer."""

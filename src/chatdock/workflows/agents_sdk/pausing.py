@@ -46,6 +46,7 @@ class PausingAdapter(Adapter):
         pause = await find(turn)
         if isinstance(pause, Checkpoint):
             if turn.message is not None and turn.message.id == pause.left["message"]:
+                pause.restore()
                 async for event in self.take_up(turn, pause):
                     yield event
                 return
