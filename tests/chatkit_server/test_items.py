@@ -17,6 +17,7 @@ from chatkit.types import (
     AssistantMessageContent,
     AssistantMessageContentPartTextDelta,
     AssistantMessageItem,
+    CustomTask,
     EntitySource,
     HiddenContextItem,
     NoticeEvent,
@@ -34,6 +35,9 @@ from chatkit.types import (
     URLSource,
     UserMessageItem,
     WidgetItem,
+    Workflow,
+    WorkflowItem,
+    WorkflowTaskAdded,
 )
 from chatkit.widgets import Card, Text, WidgetTemplate
 from openai.types.responses import (
@@ -46,7 +50,7 @@ from openai.types.responses import (
 from openai.types.responses.response_output_item import ImageGenerationCall
 
 from tests.chatkit_server.peers import Context, hosted, played_twice
-from tests.chatkit_server.shapes import AgentServer, Answer, Events, base, in_time, says
+from tests.chatkit_server.shapes import AgentServer, Answer, Events, base, in_time, says, text_of
 from tests.harness.client import ApiFailure, Chat, Turn
 
 Call = RunContextWrapper[Answer]
@@ -299,3 +303,38 @@ def test_a_generated_image_comes_with_its_preview(tmp_path: Path) -> None:
     assert preview["update"]["image"]["url"] == "https://images.example/ig_1/1"
     assert turn.done("generated_image")[0]["image"]["url"] == "https://images.example/ig_1/None"
     assert turn.of("thread.updated")[0]["thread"]["allowed_image_domains"] == ["images.example"]
+
+
+class Resuming(ChatKitServer[Context]):
+    """Goes on with an item of its first turn in each later one, as `stream_agent_response` does with a workflow."""
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
+    ) -> Events:
+        task = CustomTask(title=text_of(input_user_message))
+        page = await self.store.load_thread_items(thread.id, None, 20, "asc", context)
+        begun = next((item for item in page.data if isinstance(item, WorkflowItem)), None)
+        if begun is None:
+            item = WorkflowItem(**base(self, thread, context), workflow=Workflow(type="custom", tasks=[task]))
+            yield ThreadItemDoneEvent(item=item)
+        elif text_of(input_user_message) == "nonsense":
+            yield ThreadItemUpdatedEvent(
+                item_id=begun.id, update=AssistantMessageContentPartTextDelta(content_index=0, delta="x")
+            )
+        else:
+            added = WorkflowTaskAdded(task_index=len(begun.workflow.tasks), task=task)
+            yield ThreadItemUpdatedEvent(item_id=begun.id, update=added)
+
+
+def test_an_item_of_an_earlier_turn_goes_on_in_the_second_and_the_fifth(tmp_path: Path) -> None:
+    with hosted(tmp_path, Resuming) as hosting:
+        chat = hosting.backend.chat("ada")
+        thread_id = chat.create("一").thread_id
+        assert chat.send(thread_id, "nonsense").outcome == "failed"
+        for text in ("二", "三", "四", "五"):
+            turn = chat.send(thread_id, text)
+            assert turn.outcome == "completed"
+            (event,) = turn.of("thread.item.replaced")
+            assert event["item"]["workflow"]["tasks"][-1]["title"] == text
+        (kept,) = [item for item in chat.items(thread_id) if item["type"] == "workflow"]
+    assert [task["title"] for task in kept["workflow"]["tasks"]] == ["一", "二", "三", "四", "五"]

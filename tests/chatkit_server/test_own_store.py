@@ -60,7 +60,7 @@ class Notebook(MemoryStore):
 
     @classmethod
     def open(cls) -> str:
-        Notebook.opened += 1
+        cls.opened += 1
         return cls.__name__
 
     async def save_thread(self, thread: ThreadMetadata, context: Context) -> None:
@@ -131,7 +131,9 @@ def hosted_of(own: Store[Any]) -> Any:
 def test_state_is_the_authors_objects_whoever_writes_it() -> None:
     own = Notebook("us")
     store = hosted_of(own)
-    assert (store.region, store._secret, store.count, repr(store.open())) == ("us", 7, 0, "'Notebook'")
+    opened = Notebook.opened
+    assert (store.region, store._secret, store.count, store.open()) == ("us", 7, 0, "Notebook")
+    assert Notebook.opened == store.opened == opened + 1
     store.count = 2
     own.notes.append("y")
     store.later, own.sooner = 1, 2  # type: ignore[attr-defined]

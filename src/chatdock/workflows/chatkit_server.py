@@ -12,11 +12,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import structlog
 from chatkit.server import ChatKitServer
-from chatkit.store import Store
-from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadUpdatedEvent
+from chatkit.store import NotFoundError, Store
+from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadItemReplacedEvent, ThreadUpdatedEvent
 
+from chatdock.protocol.frames import dump, dump_item, read_item
+from chatdock.protocol.snapshot import Draft
 from chatdock.workflows.agents_sdk.model_answers import mend
 from chatdock.workflows.input_items import correct_chatkit
 from chatdock.workflows.local_time import LocalTime
@@ -26,7 +29,14 @@ from chatdock.workflows.titles import opening_words
 from chatdock.workflows.workflow import Adapter, WorkflowError
 
 if TYPE_CHECKING:
-    from chatkit.types import AudioInput, FeedbackKind, ThreadItem, ThreadStreamEvent, TranscriptionResult
+    from chatkit.types import (
+        AudioInput,
+        FeedbackKind,
+        ThreadItem,
+        ThreadItemUpdatedEvent,
+        ThreadStreamEvent,
+        TranscriptionResult,
+    )
 
     from chatdock.workflows.turn import Turn
     from chatdock.workflows.workflow import Title, Workflow
@@ -152,7 +162,12 @@ class ServerAdapter(Adapter):
                     for item in call.left_open():  # a pending call ends the turn
                         yield ThreadItemDoneEvent(item=item)
                 call.watch(event)
-                yield _with_metadata(event, turn) if event.type == "thread.updated" else event
+                if event.type == "thread.updated":
+                    yield _with_metadata(event, turn)
+                elif event.type == "thread.item.updated" and event.item_id not in call.unfinished:
+                    yield await self._gone_on_with(event, call)
+                else:
+                    yield event
         except GeneratorExit:
             # Stopped between two events; a server learns of it as of a stop while it waits.
             if turn.cancelled and isinstance(events, AsyncGenerator):
@@ -164,6 +179,23 @@ class ServerAdapter(Adapter):
                 await events.aclose()
         for item in call.left_open():
             yield ThreadItemDoneEvent(item=item)
+
+    async def _gone_on_with(self, event: ThreadItemUpdatedEvent, call: Call) -> ThreadStreamEvent:
+        """A change of an item that stands in the thread, as the item in its new form.
+
+        `stream_agent_response` goes on so with the workflow of an earlier turn that a client tool call broke off.
+        """
+        thread_id = call.turn.thread.id
+        try:
+            item = await self.server.store.load_item(thread_id, event.item_id, call.context)
+        except NotFoundError:
+            return event
+        draft = Draft(orjson.loads(dump_item(item)))
+        try:
+            draft.update(orjson.loads(dump(event.update)))
+        except ValueError as unfit:
+            raise WorkflowError(f"{type(self.server).__name__} yielded an update that does not fit: {unfit}") from unfit
+        return ThreadItemReplacedEvent(item=read_item(orjson.dumps(draft.settle())))
 
     async def _call(self, turn: Turn) -> Call:
         """The turn with its context, noted for what is called from here on in this task, and in tasks that it starts.

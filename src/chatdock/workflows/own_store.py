@@ -55,6 +55,12 @@ def with_threads_of(threads: Store[Any], own: Any) -> Any:
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             return authors(*args, **kwargs)  # what the author makes another of is the author's
 
+        def __setattr__(cls, name: str, value: Any) -> None:
+            if finished:
+                setattr(authors, name, value)  # as a class method writes it
+            else:
+                super().__setattr__(name, value)
+
     namespace: dict[str, Any] = {
         "__slots__": (),
         "__module__": authors.__module__,
@@ -67,11 +73,13 @@ def with_threads_of(threads: Store[Any], own: Any) -> Any:
     }
     if hasattr(authors, "__del__"):
         namespace["__del__"] = lambda _self: None  # which the author's object does for itself
+    finished = False
     try:
         made = Meta(authors.__name__, (authors,), namespace)
         for name, slot in _slots(authors).items():
             type.__setattr__(made, name, _Slot(slot, own))
         store: Any = object.__new__(made)
+        finished = True
     except TypeError as error:
         raise WorkflowError(
             f"{authors.__name__} cannot be given Chatdock's threads ({error}): a store is a class of its own, which "
