@@ -164,6 +164,9 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest request body, in bytes.")
     max_json_depth: int = Field(default=64, ge=8, description="How deep a request's JSON may be nested.")
+    max_message_chars: int = Field(
+        default=1_048_576, ge=1, description="How many characters a user's message may have, with what it quotes."
+    )
     max_head_bytes: int = Field(
         default=32_768,
         ge=1024,

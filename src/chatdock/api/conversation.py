@@ -16,6 +16,7 @@ from chatdock.api.send import send_body
 from chatdock.api.sse import SlowReader, send_stream
 from chatdock.api.turn_headers import turn_headers
 from chatdock.chat import feedback
+from chatdock.chat.limits import refuse_oversized
 from chatdock.chat.turns import UPLOADS_DISABLED, Caller
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import operations as ops
@@ -57,6 +58,7 @@ class Conversation:
             world.limiter.count_session(session, world.settings, reading=False)
             raise from_validation(error.errors(include_url=False), _BRANCHES) from None
         limits = world.limiter.count_session(session, world.settings, reading=isinstance(operation, ops.LightOperation))
+        refuse_oversized(operation, world.settings)
         idempotency_key = headers.get(b"idempotency-key")
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidRequest("Idempotency-Key must have 1 to 255 characters.", param="Idempotency-Key")

@@ -11,13 +11,15 @@ import math
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from chatdock.errors import RateLimited
+from chatdock.errors import InvalidRequest, RateLimited
+from chatdock.protocol.operations import ThreadsAddUserMessage, ThreadsCreate
 from chatdock.storage import runs
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from chatdock.chat.sessions import Session
+    from chatdock.protocol.operations import Operation
     from chatdock.settings import Settings
     from chatdock.storage.database import Tx
     from chatdock.storage.times import Clock
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 60.0
 READS_FACTOR = 10
 """Looking at threads and resuming counts against an allowance of its own, so much larger than the one for messages."""
+METADATA_PAIRS = 16
 MAX_WINDOWS = 100_000
 """How many are counted at once; beyond that the one that was counted longest ago is forgotten."""
 RUN_RETRY_SECONDS = 5
@@ -53,6 +56,23 @@ async def refuse_when_full(tx: Tx, session: Session, settings: Settings) -> None
         raise TooManyRuns(
             "project_runs", "Too many messages are being answered at the moment. Please try again shortly."
         )
+
+
+def refuse_oversized(operation: Operation, settings: Settings) -> None:
+    """`InvalidRequest` when a message is longer, or the request has more metadata, than is allowed."""
+    if (pairs := len(operation.metadata)) > METADATA_PAIRS:
+        raise InvalidRequest(
+            f"metadata may have {METADATA_PAIRS} members, not {pairs}.", param="metadata", code="invalid_value"
+        )
+    if isinstance(operation, ThreadsCreate | ThreadsAddUserMessage):
+        written = operation.params.input
+        length = sum(len(part.text) for part in written.content) + len(written.quoted_text or "")
+        if length > settings.max_message_chars:
+            raise InvalidRequest(
+                f"A message may have {settings.max_message_chars} characters with what it quotes, not {length}.",
+                param="params.input",
+                code="message_too_long",
+            )
 
 
 class Allowance(NamedTuple):
