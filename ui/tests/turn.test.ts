@@ -95,6 +95,25 @@ describe("on Chatdock", () => {
     expect(server.of("threads.resume").map(({ params }) => params.starting_after)).toEqual(["crun_1:1", "crun_1:2"]);
   });
 
+  test("cut anywhere where a proxy writes CRLF, what was read is the same", async () => {
+    const rest = (from: number): string => {
+      const batch = [created(), event(2), event(3), event(4)].slice(from, from < 2 ? 2 : 4);
+      const last = from + batch.length;
+      return batch.length ? `${plain(batch)}id: crun_1:${last}\n\n${rest(last)}` : ": completed\n\n";
+    };
+    const written = (from: number) => rest(from).replaceAll("\n", "\r\n");
+    for (let cut = 0; cut <= written(0).length; cut += 1) {
+      const server = new Server().reply("threads.create", said(written(0).slice(0, cut), "cut"));
+      server.reply("threads.create", () => said(written(0)));
+      server.reply("threads.resume", ({ params }: { params: { starting_after: string } }) =>
+        said(written(Number(params.starting_after.split(":")[1]))),
+      );
+      const { turn, seen } = turnOf(server);
+      expect(await turn.run()).toBe("completed");
+      expect(seen, `cut at ${cut}`).toEqual(["thread.created", "2", "3", "4"]);
+    }
+  });
+
   test("cut anywhere, at frame boundaries and inside frames, the transcript is the same", {
     timeout: 60_000,
   }, async () => {
