@@ -52,7 +52,7 @@ class World:
         limiter = RequestLimiter(clock)
         refusals = Refusals(path_of(settings.database_url), clock)
         keys = KeyRing(database, settings.api_keys, clock, refusals)
-        sessions = Sessions(database, registry, settings, clock, refusals)
+        sessions = Sessions(database, registry, settings, clock, refusals, traces=tracer.keeps)
         caches = (limiter.forget, keys.recent.forget, sessions.recent.forget)
         world = cls(
             settings=settings,

@@ -237,7 +237,7 @@ def test_a_page_that_is_too_large_is_refused(server: ThreadServer, listing: str,
     assert_error(server.backend.http.get(listing, params={"limit": limit}), 400, param="limit", says=bound)
 
 
-@pytest.mark.parametrize("order", ["up", "", "ASC"])
+@pytest.mark.parametrize("order", ["up", "ASC"])
 def test_an_order_is_asc_or_desc(server: ThreadServer, listing: str, order: str) -> None:
     response = server.backend.http.get(listing, params={"order": order})
     assert_error(response, 400, param="order", says="'asc' or 'desc'")
@@ -250,10 +250,10 @@ def test_the_user_filter_has_at_most_512_characters(server: ThreadServer) -> Non
 
 def test_a_parameter_without_a_value_is_as_if_it_were_left_out(server: ThreadServer, thread: str) -> None:
     for path in (THREADS, f"{THREADS}/{thread}/items"):
-        plain = server.backend.http.get(path, params={"limit": 1}).json()
+        plain = server.backend.http.get(path).json()
         assert plain["data"]
-        for written in ("after=", "before=", "after=&before=", "user="):
-            assert server.backend.http.get(f"{path}?limit=1&{written}").json() == plain
+        for written in ("after=", "before=", "after=&before=", "user=", "limit=", "order=", "limit=20.0"):
+            assert server.backend.http.get(f"{path}?{written}").json() == plain
 
 
 @pytest.mark.parametrize("name", ["after", "before"])

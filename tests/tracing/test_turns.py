@@ -242,6 +242,8 @@ def test_a_retention_of_zero_keeps_none(tmp_path: Path, records: Records) -> Non
     assert answer(tmp_path, echo).outcome == "completed"
     assert len(records.rows("trace")) == 1
     with serving(tmp_path, [workflow("wf_test")(echo)], trace_retention=0, sweep_interval=0.05) as server:
+        session = server.backend.session(workflow_members={"tracing": {"enabled": True}})
+        assert session["workflow"]["tracing"] == {"enabled": False}
         assert server.backend.chat().create().outcome == "completed"
         eventually(lambda: not records.rows("trace"), what="the end of earlier traces")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from chatdock.api.auth import Key, KeyRoute
 from chatdock.protocol import rest
@@ -14,13 +14,20 @@ from chatdock.storage.threads import Scope
 
 router = APIRouter(prefix="/v1/chatkit/threads", tags=["threads"], route_class=KeyRoute)
 
-Limit = Annotated[int, Query(ge=0, le=PAGE_MAX, description="How many at most.")]
-Order = Annotated[Literal["asc", "desc"], Query(description="By creation time.")]
-_NotGiven = BeforeValidator(lambda value: value or None)
-"""A parameter that is written without a value (`?after=`) is as if it were left out."""
 
-Cursor = Annotated[str | None, Query(description="The id of an element of this list."), _NotGiven]
-User = Annotated[str | None, Query(min_length=1, max_length=512, description="Threads of this user alone."), _NotGiven]
+def _or_empty(kind: Any, default: object = None) -> BeforeValidator:
+    """Takes a parameter without a value (`?after=`) as if it were left out, and lets the description say so."""
+    return BeforeValidator(lambda value: default if value == "" else value, json_schema_input_type=kind | Literal[""])
+
+
+_Size = Annotated[int, Field(ge=0, le=PAGE_MAX)]
+_Order = Literal["asc", "desc"]
+_User = Annotated[str, StringConstraints(min_length=1, max_length=512)] | None
+
+Limit = Annotated[_Size, _or_empty(_Size, PAGE_DEFAULT), Query(description="How many at most.")]
+Order = Annotated[_Order, _or_empty(_Order, "desc"), Query(description="By creation time.")]
+Cursor = Annotated[str | None, _or_empty(str | None), Query(description="The id of an element of this list.")]
+User = Annotated[_User, _or_empty(_User), Query(description="Threads of this user alone.")]
 
 
 @router.get("", operation_id="listThreads")

@@ -79,13 +79,21 @@ class Sessions:
     """Creates, cancels and recognises sessions."""
 
     def __init__(
-        self, database: Database, registry: Registry, settings: Settings, clock: Clock, refusals: Refusals
+        self,
+        database: Database,
+        registry: Registry,
+        settings: Settings,
+        clock: Clock,
+        refusals: Refusals,
+        *,
+        traces: bool,
     ) -> None:
         self._database = database
         self._registry = registry
         self._settings = settings
         self._clock = clock
         self._refusals = refusals
+        self._traces = traces
         self._told_of_uploads = False
         self.recent: Recent[Session] = Recent(clock)
 
@@ -194,7 +202,7 @@ class Sessions:
             "workflow_id": wanted.workflow.id,
             "workflow_version": wanted.workflow.version or None,
             "state_variables": None if variables is None else orjson.dumps(variables).decode(),
-            "tracing": int(tracing.enabled is not False),
+            "tracing": int(self._traces and tracing.enabled is not False),
             "created_at": now,
             "expires_at": (now // 1_000_000 + min(seconds, longest)) * 1_000_000,
             "cancelled_at": None,

@@ -47,10 +47,15 @@ class Tracer:
         self._complained = False
         sources.prepare()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether traces are stored or exported."""
+        return self._stores or self._exporter is not None
+
     def begin(self, *, wanted: bool, **whose: Unpack[Whose]) -> Trace | None:
         """The trace of a turn that begins now; None when it is not `wanted`, or would be kept nowhere."""
         sources.connect()
-        if not wanted or not (self._stores or self._exporter):
+        if not wanted or not self.keeps:
             return None
         return Trace(self, content=self._content, **whose)
 
