@@ -30,7 +30,7 @@ from pydantic_ai import Agent as PydanticAgent
 from pydantic_ai import ModelHTTPError, ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaThinkingPart, DeltaToolCall, FunctionModel
 
-from tests.adapters.script import Call, Prompt, Script, Step, Think
+from tests.adapters.script import Call, Full, Prompt, Script, Step, Think
 
 Tool = Callable[..., Any]
 ROLES = {"human": "user", "ai": "assistant"}
@@ -55,6 +55,8 @@ class GraphModel(BaseChatModel):
         async for step in self.script.play(prompt, kwargs.get("model")):
             if isinstance(step, Think):
                 message = AIMessageChunk(content=[{"type": "reasoning", "reasoning": step.text, "index": 0}])
+            elif isinstance(step, Full):
+                message = AIMessageChunk(content="", response_metadata={"finish_reason": "length"})
             elif isinstance(step, Call):
                 chunk = tool_call_chunk(name=step.tool, args=json.dumps(step.arguments), id=step.id, index=0)
                 message = AIMessageChunk(content="", tool_call_chunks=[chunk])
@@ -149,6 +151,9 @@ class FrameworkClient(FunctionInvocationLayer[Any], BaseChatClient[Any]):
         async for step in self.script.play(prompt, model):
             if isinstance(step, Think):
                 content = Content.from_text_reasoning(text=step.text)
+            elif isinstance(step, Full):
+                yield ChatResponseUpdate(role="assistant", contents=[], finish_reason="length")
+                continue
             elif isinstance(step, Call):
                 content = Content.from_function_call(step.id, step.tool, arguments=json.dumps(step.arguments))
             else:

@@ -37,7 +37,11 @@ class Fail:
     """The endpoint fails."""
 
 
-Step = str | Think | Call | Wait | Fail
+class Full:
+    """The answer stops at its length limit."""
+
+
+Step = str | Think | Call | Wait | Fail | Full
 Prompt = list[tuple[str, str]]
 """Role and text of each message."""
 
@@ -55,7 +59,7 @@ class Script:
     closed: threading.Event = field(default_factory=threading.Event)
     """Set when a stream ended, however it did."""
 
-    async def play(self, prompt: Prompt, model: str | None = None) -> AsyncIterator[str | Think | Call]:
+    async def play(self, prompt: Prompt, model: str | None = None) -> AsyncIterator[str | Think | Call | Full]:
         """The next answer."""
         self.asked.append(prompt)
         self.models.append(model)

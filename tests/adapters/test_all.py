@@ -6,13 +6,16 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+import structlog
 from chatkit import types
 
 from chatdock import current_turn
 from chatdock.workflows.untrusted import stated
+from chatdock.workflows.wording import CUT_SHORT, MODEL_FAILED, NO_ANSWER
 from tests.adapters.conftest import Talk
-from tests.adapters.libraries import Library
-from tests.adapters.script import Call, Fail, Think, Wait
+from tests.adapters.libraries import LIBRARIES, Library
+from tests.adapters.script import Call, Fail, Full, Think, Wait
 from tests.chat.shapes import card
 from tests.harness.client import CANARY, Json, Turn, message
 from tests.harness.server import eventually
@@ -129,6 +132,7 @@ def test_tools_are_tasks_that_show_neither_arguments_nor_results(library: Librar
     (added,) = turn.of("workflow.task.added")
     assert added["update"]["task"] == {"type": "custom", "title": "Tide table", "status_indicator": "loading"}
     assert tasks(turn.done("workflow")[0]) == [("Tide table", "complete")]
+    assert turn.done("workflow")[0]["workflow"]["summary"] == {"title": "Tide table"}
     assert turn.text == "Let me look.At nine."
     assert "Brest" not in str(turn.events)
     assert ("tool", "secret tides of Brest") in script.asked[1]
@@ -169,6 +173,61 @@ def test_a_tool_reaches_the_turn_and_says_things_beside_the_model(library: Libra
     assert [event["text"] for event in turn.of("progress_update")] == ["Drawing tides"]
     assert turn.done("widget")[0]["widget"]["children"][0]["value"] == "tides"
     assert tasks(turn.done("workflow")[0]) == [("Show", "complete"), ("Plain", "complete")]
+
+
+def test_reasoning_in_the_text_is_shown_as_reasoning_and_not_told_again(library: Library, talk: Talk) -> None:
+    secret = "They mean Brest, I guess."
+    whole = f"<think>\n{secret}</think>\n\nAt `<think>`, nine."
+    pieces = [whole[at : at + 3] for at in range(0, len(whole), 3)]
+    script = library.script(pieces, ["<thinking>", secret, "</thinking>", "At ten."], ["Goodbye."])
+    chat = talk(library.agent(script))
+    turn = chat.create("When?")
+    (thought,) = turn.done("workflow")
+    assert thought["workflow"]["type"] == "reasoning"
+    assert [task["content"] for task in thought["workflow"]["tasks"]] == [secret]
+    assert turn.text == "At `<think>`, nine."
+    assert chat.send(turn.thread_id, "And tomorrow?").text == "At ten."
+    assert chat.send(turn.thread_id, "Thanks").text == "Goodbye."
+    assert ("assistant", "At ten.") in script.asked[2]
+    assert secret not in str(script.asked)
+
+
+def test_a_model_that_answers_nothing_says_so_with_a_retry_and_logs_why(library: Library, talk: Talk) -> None:
+    for answer, reason in (
+        ([""], "no text"),
+        ([Think("Hm.")], "reasoning alone"),
+        (["<think>Hm.</think>"], "reasoning alone"),
+    ):
+        with structlog.testing.capture_logs() as logs:
+            turn = talk(library.agent(library.script(*[answer] * 4))).create()
+        assert turn.outcome == "failed"
+        assert turn.events[-1]["allow_retry"] is True
+        (told,) = [entry for entry in logs if entry["event"] == "model_failed"]
+        if turn.events[-1]["message"] == NO_ANSWER:
+            assert told["reason"] == reason
+        else:  # Pydantic AI asks such a model again, and gives up with an error of its own
+            assert turn.events[-1]["message"] == MODEL_FAILED
+
+
+def test_a_model_may_be_silent_after_a_tool_that_showed_something(library: Library, talk: Talk) -> None:
+    async def show() -> str:
+        """Show the tides."""
+        await current_turn().emit(current_turn().widget(card("tides")))
+        return "shown"
+
+    chat = talk(library.agent(library.script([Call("show", {})], [""]), show))
+    if library is not LIBRARIES["pydantic_ai"]:  # which asks a silent model again
+        assert chat.create().outcome == "completed"
+
+
+def test_an_answer_that_stopped_at_its_length_limit_says_so_under_it(library: Library, talk: Talk) -> None:
+    if library is LIBRARIES["pydantic_ai"]:
+        pytest.skip("its scripted model has no such limit; see test_endpoint.py")
+    chat = talk(library.agent(library.script(["Once ", "upon", Full()], ["a time."])))
+    turn = chat.create()
+    assert [item["type"] for item in chat.items(turn.thread_id)][1:] == ["assistant_message", "task"]
+    assert turn.done("task")[0]["task"]["title"] == CUT_SHORT
+    assert chat.send(turn.thread_id, "Go on").done("task") == []
 
 
 def test_a_model_that_fails_says_so_keeps_what_was_said_and_can_be_tried_again(library: Library, talk: Talk) -> None:

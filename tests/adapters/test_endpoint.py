@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from langchain_openai import ChatOpenAI
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic_ai import Agent
@@ -17,9 +18,10 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from chatdock.model.embedded import EmbeddedModel
 from chatdock.model.pull import pull
+from chatdock.workflows.wording import CUT_SHORT, MODEL_FAILED, NO_ANSWER
 from tests.adapters.conftest import Talk
 from tests.harness.client import message
-from tests.harness.model_endpoint import Cut, Say, Status, Step, Wait, model_endpoint
+from tests.harness.model_endpoint import Cut, Full, Raw, Say, Status, Step, Wait, model_endpoint
 from tests.harness.openai_client import http_client, openai_client
 from tests.harness.server import eventually
 
@@ -89,6 +91,23 @@ def test_stopping_hangs_up_on_the_endpoint(make: Make, talk: Talk) -> None:
                 if "text_delta" in str(frame.event):
                     chat.call("threads.cancel", thread_id=thread_id)
         eventually(endpoint.hung_up.is_set, seconds=2, what="the end of the connection")
+
+
+def test_an_answer_that_stopped_at_its_length_limit_says_so_under_it(make: Make, talk: Talk) -> None:
+    with model_endpoint([Say("Once upon"), Full()]) as endpoint:
+        turn = talk(make(endpoint.url)).create()
+    assert (turn.outcome, turn.text) == ("completed", "Once upon")
+    assert [item["task"]["title"] for item in turn.done("task")] == [CUT_SHORT]
+
+
+@pytest.mark.parametrize("body", [b"", b'{"error": {"message": "out of memory", "code": "oom"}}\n\n'])
+def test_a_stream_that_holds_no_answer_is_said_with_a_retry_and_logged(make: Make, talk: Talk, body: bytes) -> None:
+    with model_endpoint(*[Raw(body)] * 4) as endpoint, structlog.testing.capture_logs() as logs:
+        turn = talk(make(endpoint.url)).create()
+    assert turn.outcome == "failed"
+    assert turn.events[-1]["message"] in {MODEL_FAILED, NO_ANSWER}
+    assert turn.events[-1]["allow_retry"] is True
+    assert [entry["event"] for entry in logs].count("model_failed") == 1
 
 
 @contextmanager

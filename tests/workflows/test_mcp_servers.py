@@ -90,7 +90,7 @@ def asked_tools(request: Any) -> list[str]:
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -193,7 +193,7 @@ def test_a_server_that_stays_away_fails_the_turn_with_a_retry_and_comes_back(tmp
         harbour.away = False
         assert chat.create().text == "Nine."
     [entry] = [entry for entry in logs if entry["event"] == "mcp_server_unreachable"]
-    assert (entry["server"], entry["error"]) == ("harbour", "ConnectionError: nobody there")
+    assert (entry["server"], str(entry["error"])) == ("harbour", "nobody there")
 
 
 def test_a_call_over_a_broken_connection_is_made_once_and_the_next_finds_a_new_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent_framework import BaseAgent, Content, Message, RawAgent
 from agent_framework.exceptions import AgentException, ChatClientException
 
+from chatdock.workflows.error_lines import hear_errors
 from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
@@ -30,6 +31,7 @@ class FrameworkAgentAdapter(Adapter):
     needs_model = False
 
     def __init__(self, agent: BaseAgent) -> None:
+        hear_errors()
         self.agent: Any = agent
 
     def respond(self, turn: Turn) -> AsyncIterator[Emitted]:

@@ -20,7 +20,8 @@ from langgraph.types import Command
 from openai import OpenAIError
 
 from chatdock.protocol.kinds import HIDDEN_TYPES
-from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
+from chatdock.workflows.error_lines import hear_errors
+from chatdock.workflows.narration import Answered, Silence, Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.thinking import without_thoughts
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
@@ -52,6 +53,7 @@ class GraphAdapter(Adapter):
             raise WorkflowError("a StateGraph must be compiled before it can answer: workflow(…)(graph.compile())")
         if "messages" not in graph.channels:
             raise WorkflowError("a graph that answers needs `messages` in its state, as in LangGraph's MessagesState")
+        hear_errors()
         self.graph: Pregel[Any, Any, Any, Any] = graph
         self._remembers = bool(graph.checkpointer)
 
@@ -68,20 +70,25 @@ class GraphAdapter(Adapter):
         calling: set[str] = set()  # messages that call tools, which come in pieces
         modes: Any = ["messages", "updates", "custom"]
         running = self.graph.astream(await self._input(turn, config), config, stream_mode=modes, subgraphs=True)
-        async with aclosing(cast("AsyncGenerator[Any, None]", running)) as stream:
-            async for namespace, mode, data in stream:
-                if mode == "custom" and isinstance(data, PASSED_ON):
-                    yield Text(data, "custom") if isinstance(data, str) else data
-                elif mode == "messages" and isinstance(data[0], AIMessage):
-                    for part in _parts(data[0]):
-                        yield part
-                    message_id = data[0].id or ""
-                    if data[0].tool_calls or getattr(data[0], "tool_call_chunks", None):
-                        calling.add(message_id)
-                    if message_id not in calling:
-                        yield Answered(_cut_short(data[0].response_metadata), message_id)
-                elif mode == "updates" and not namespace and "__interrupt__" in data:
-                    interrupts = [*(interrupts or []), *data["__interrupt__"]]
+        try:
+            async with aclosing(cast("AsyncGenerator[Any, None]", running)) as stream:
+                async for namespace, mode, data in stream:
+                    if mode == "custom" and isinstance(data, PASSED_ON):
+                        yield Text(data, "custom") if isinstance(data, str) else data
+                    elif mode == "messages" and isinstance(data[0], AIMessage):
+                        for part in _parts(data[0]):
+                            yield part
+                        message_id = data[0].id or ""
+                        if data[0].tool_calls or getattr(data[0], "tool_call_chunks", None):
+                            calling.add(message_id)
+                        if message_id not in calling:
+                            yield Answered(_cut_short(data[0].response_metadata), message_id)
+                    elif mode == "updates" and not namespace and "__interrupt__" in data:
+                        interrupts = [*(interrupts or []), *data["__interrupt__"]]
+        except ValueError as error:
+            if str(error).startswith("No generation"):  # LangChain's words for a stream without any
+                raise Silence("its stream held no event") from error
+            raise
         if interrupts is not None:
             yield Text(self._question(interrupts), "interrupt")
 

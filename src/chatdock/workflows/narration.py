@@ -80,6 +80,10 @@ class Answered:
     """Which; it may be said several times of one message, and is cut short when it was so once."""
 
 
+class Silence(Exception):
+    """A model's answer held nothing at all; `args[0]` says how that is known."""
+
+
 Part = Text | Thought | ToolStarted | ToolEnded | Answered
 
 
@@ -122,6 +126,9 @@ async def narrate(
                         case _:
                             heard.listen(part)
                             yield part
+            except Silence as silence:
+                await steps.end()
+                raise _no_answer(turn, silence.args[0]) from silence
             except failures as error:
                 log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error=error)
                 await steps.end()
@@ -136,10 +143,14 @@ async def narrate(
             reason = "it came to its length limit before any text"
         else:
             reason = "reasoning alone" if thought else "no text"
-        log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error="NoAnswer", reason=reason)
-        raise CustomStreamError(NO_ANSWER, allow_retry=True)
+        raise _no_answer(turn, reason)
     if answered is not None and answered.cut_short:
         yield turn.task(CustomTask(title=CUT_SHORT))
+
+
+def _no_answer(turn: Turn, reason: str) -> CustomStreamError:
+    log.error("model_failed", workflow=turn.workflow_id, thread=turn.thread.id, error="NoAnswer", reason=reason)
+    return CustomStreamError(NO_ANSWER, allow_retry=True)
 
 
 async def _thinking_apart(parts: AsyncIterator[Part | Emitted]) -> AsyncIterator[Part | Emitted]:

@@ -31,6 +31,7 @@ from pydantic_ai import (
 from pydantic_ai.capabilities import ReinjectSystemPrompt
 from pydantic_ai.exceptions import AgentRunError
 
+from chatdock.workflows.error_lines import hear_errors
 from chatdock.workflows.narration import Answered, Text, Thought, ToolEnded, ToolStarted, narrate
 from chatdock.workflows.titles import opening_words
 from chatdock.workflows.transcript import Called, conversation, transcript
@@ -59,6 +60,7 @@ class PydanticAgentAdapter(Adapter):
                 f"an agent's dependencies are its turn: deps_type=chatdock.Turn, or none; {agent.deps_type.__name__} "
                 "needs an async generator around the agent"
             )
+        hear_errors()
         self.agent = agent
         self._speaks = _takes_text(agent.output_type)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import structlog
 from agents.mcp import MCPServerManager
 from chatkit.errors import CustomStreamError
 
+from chatdock.redaction import scrub
 from chatdock.workflows.agents_sdk.team import team
 from chatdock.workflows.wording import TOOL_UNREACHABLE
 from chatdock.workflows.workflow import WorkflowError
@@ -25,6 +25,7 @@ log = structlog.get_logger("chatdock.workflows")
 CONNECT_SECONDS = 20.0
 """How long a server may take to start and greet."""
 CLOSE_SECONDS = 5.0
+REASON_LENGTH = 500
 
 
 @asynccontextmanager
@@ -44,8 +45,10 @@ async def connected(agents: Iterable[Agent[Any]]) -> AsyncIterator[None]:
         outcomes = await asyncio.gather(*(each.open() for each in connections), return_exceptions=True)
         for (server, owner), error in zip(owners.values(), outcomes, strict=True):
             if isinstance(error, Exception):
+                origin = _innermost(error)
+                why = scrub(" ".join(f"{type(origin).__name__}: {origin}".split())[:REASON_LENGTH])
                 raise WorkflowError(
-                    f"the MCP server {server.name!r} of agent {owner!r} cannot be reached: {_reason(error)}"
+                    f"the MCP server {server.name!r} of agent {owner!r} cannot be reached: {why}"
                 ) from error
             if error is not None:
                 raise error
@@ -91,7 +94,7 @@ class Connection:
                 await self._renew(made, broken)
                 return await self._list_tools(*given, **options)
             except Exception as error:
-                log.error("mcp_server_unreachable", server=self._server.name, error=_reason(error))
+                log.error("mcp_server_unreachable", server=self._server.name, error=_innermost(error))
                 raise CustomStreamError(TOOL_UNREACHABLE, allow_retry=True) from error
 
     async def _call(self, *given: Any, **options: Any) -> Any:
@@ -108,7 +111,7 @@ class Connection:
         """Connect anew, unless somebody else has meanwhile."""
         async with self._lock:
             if made == self._made:
-                log.warning("mcp_server_reconnects", server=self._server.name, error=_reason(broken))
+                log.warning("mcp_server_reconnects", server=self._server.name, error=_innermost(broken))
                 await self._manager.reconnect(failed_only=False)
                 self._look()
                 self._made += 1
@@ -119,9 +122,10 @@ class Connection:
                 raise error if isinstance(error, Exception) else ConnectionError("the connection was given up")
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause, in one line."""
-    while isinstance(error, BaseExceptionGroup) or error.__cause__ is not None:
-        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__  # type: ignore[assignment]
-    told = re.sub(r"\?\S+", "?…", f"{type(error).__name__}: {error}")  # an address may hold a key
-    return " ".join(told.split())[:500]
+def _innermost(error: BaseException) -> BaseException:
+    """What an error goes back to; an SDK's own says only that there was one."""
+    while True:
+        origin = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__
+        if origin is None:
+            return error
+        error = origin

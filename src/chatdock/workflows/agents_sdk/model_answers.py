@@ -2,8 +2,7 @@
 export or a chatkit-python server begins itself.
 
 The SDK (0.24) passes on reasoning that stands in the text, drops that a Chat Completions model stopped at its length
-limit, takes a Responses model's half answer for none, refuses hosted tools with words for nobody, and `openai` (2.x)
-overlooks an error that is not sent as an event.
+limit, takes a Responses model's half answer for none, and refuses hosted tools with words for nobody.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from agents import FunctionTool, OpenAIChatCompletionsModel, OpenAIResponsesMode
 from agents.exceptions import ModelBehaviorError
 from agents.models.chatcmpl_stream_handler import ChatCmplStreamHandler
 from chatkit.errors import CustomStreamError
-from openai._streaming import ServerSentEvent, SSEDecoder
 from openai.types.responses import (
     ResponseCompletedEvent,
     ResponseOutputItemAddedEvent,
@@ -28,6 +26,7 @@ from openai.types.responses import (
 from openai.types.responses.response import IncompleteDetails
 
 from chatdock.workflows.agents_sdk.hosted_tools import way_out
+from chatdock.workflows.error_lines import hear_errors
 from chatdock.workflows.thinking import Answer, without_thoughts
 from chatdock.workflows.turn import CURRENT_TURN
 from chatdock.workflows.wording import NOT_SET_UP
@@ -78,26 +77,12 @@ def mend(*kinds: type[Any]) -> None:
     if not hasattr(ChatCmplStreamHandler.handle_stream, MENDED):
         original = ChatCmplStreamHandler.handle_stream.__func__  # type: ignore[attr-defined]
         ChatCmplStreamHandler.handle_stream = classmethod(_marked(_telling_length(original)))  # type: ignore[assignment, method-assign]
-    if not hasattr(SSEDecoder.decode, MENDED):
-        SSEDecoder.decode = _marked(_hearing_errors(SSEDecoder.decode))  # type: ignore[method-assign]
+    hear_errors()
 
 
 def _marked(function: Any) -> Any:
     setattr(function, MENDED, True)
     return function
-
-
-def _hearing_errors(decode: Callable[..., ServerSentEvent | None]) -> Callable[..., ServerSentEvent | None]:
-    """Some servers (vLLM, llama.cpp) write an error into a stream as bare JSON, or as a field `error`."""
-
-    @wraps(decode)
-    def decoded(self: SSEDecoder, line: str) -> ServerSentEvent | None:
-        bare = line.removeprefix("error:").lstrip()
-        if bare.startswith("{") and (bare is not line or '"error"' in bare):
-            return ServerSentEvent(data=bare if '"error"' in bare else f'{{"error": {bare}}}')
-        return decode(self, line)
-
-    return decoded
 
 
 def _telling_length(handle_stream: Events) -> Events:
