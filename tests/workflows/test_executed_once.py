@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from agents import Agent, HostedMCPTool, Model, ShellTool, function_tool
 from agents.exceptions import UserError
+from agents.models.chatcmpl_converter import Converter
 
 from chatdock import client_tool, current_turn
 from chatdock.workflows.agents_sdk import checkpoint
+from chatdock.workflows.input_items import with_id
 from tests.harness.client import Chat, Json, Turn
 from tests.harness.model_endpoint import Cut, Hosted, ModelEndpoint, Say, Status, Step, Think, Use, Wait, model_endpoint
 from tests.harness.server import eventually
@@ -207,6 +209,25 @@ def test_a_call_beside_one_that_broke_off_is_not_repeated(tmp_path: Path, api: A
     assert CALLED.count("refund 4") == 1
     assert told["call_4"] == "paid 4 back"
     assert "not known whether it was carried out" in told["call_b"]
+
+
+@APIS
+def test_a_second_pause_of_a_later_turn_is_taken_up_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: Api
+) -> None:
+    steps: list[Step] = [[Say("Hello.")], [pay(4)], [pay(5)], DOWN, [Say("Both.")]]
+    with model_endpoint(*steps) as endpoint:
+        with agent_server(tmp_path, endpoint.url, desk, api=api) as server:
+            chat = server.backend.chat()
+            asked = chat.send(chat.create().thread_id, "refund 4 and 5")
+            again = press(chat, asked.done("widget")[0], "confirm")
+            assert failed(press(chat, again.done("widget")[0], "confirm"))
+        # As in a process that has not gone on with a run before.
+        monkeypatch.setattr(Converter, "maybe_response_output_message", with_id)
+        with agent_server(tmp_path, endpoint.url, desk, api=api) as server:
+            assert retry(server.backend.chat_with(chat.secret), asked).text == "Both."
+        assert outputs(endpoint) == {"call_4": "paid 4 back", "call_5": "paid 5 back"}
+    assert CALLED == ["refund 4", "refund 5"]
 
 
 def test_the_state_that_a_tool_left_is_there_after_the_retry(tmp_path: Path) -> None:

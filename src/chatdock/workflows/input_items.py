@@ -91,7 +91,7 @@ def correct_agents_sdk() -> None:
     Converter.maybe_response_output_message = classmethod(_output_message)  # type: ignore[assignment]
 
 
-_with_id = Converter.maybe_response_output_message
+with_id = Converter.maybe_response_output_message
 
 
 def _output_message(_cls: type[Converter], item: Any) -> Any:
@@ -99,4 +99,4 @@ def _output_message(_cls: type[Converter], item: Any) -> Any:
         case {"role": "assistant", "content": list()} if item.get("type", "message") == "message":
             return item
         case _:
-            return _with_id(item)
+            return with_id(item)

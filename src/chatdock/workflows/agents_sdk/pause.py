@@ -20,7 +20,6 @@ from chatdock.workflows.agents_sdk.approval import approval_card, settled
 from chatdock.workflows.agents_sdk.checkpoint import LATEST_ITEMS, MAX_BYTES, told
 from chatdock.workflows.agents_sdk.client_tools import is_client_tool, written
 from chatdock.workflows.agents_sdk.progress import REJECTED, Progress
-from chatdock.workflows.input_items import correct_agents_sdk
 from chatdock.workflows.turn import KEPT
 from chatdock.workflows.wording import readable
 
@@ -156,7 +155,6 @@ class Pause:
         try:
             if self._state is None:
                 raise ValueError("no agent's run was stored")
-            correct_agents_sdk()
             wrapper: RunContextWrapper[Any] = RunContextWrapper(context=context)
             state: RunState[Any] = await RunState.from_json(agent, self._state, context_override=wrapper)
             for item, call in zip(state.get_interruptions(), self.calls, strict=True):

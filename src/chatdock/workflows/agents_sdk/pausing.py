@@ -10,6 +10,7 @@ from chatkit.types import HiddenContextItem
 from chatdock.workflows.agents_sdk import approval
 from chatdock.workflows.agents_sdk.checkpoint import LATEST_ITEMS, Checkpoint
 from chatdock.workflows.agents_sdk.pause import Pause
+from chatdock.workflows.input_items import correct_agents_sdk
 from chatdock.workflows.turn import kept, reached
 from chatdock.workflows.workflow import Adapter
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from chatdock.workflows.agents_sdk.approval import Labels, Outcome
     from chatdock.workflows.turn import Turn
-    from chatdock.workflows.workflow import Emitted, Respond
+    from chatdock.workflows.workflow import Emitted, Respond, Workflow
 
 
 class PausingAdapter(Adapter):
@@ -63,6 +64,10 @@ class PausingAdapter(Adapter):
                 yield event
         async for event in self.begin(turn):
             yield event
+
+    def equip(self, workflow: Workflow) -> None:
+        """Let the Agents SDK go on with what it has stored, over both APIs."""
+        correct_agents_sdk()
 
     def performs(self, others: Respond | None) -> Respond | None:
         """Approvals here, all other widget actions by the author's handler."""
