@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from chatdock.api.connection import Connections
+from chatdock.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._draining: asyncio.Task[None] | None = None
+        self._watchdog: Watchdog | None = None
         self._next_look = 0.0
         self._out_of_files = False
 
@@ -70,6 +72,24 @@ class Server(uvicorn.Server):
         if left and (await asyncio.wait(left, timeout=STUCK_SECONDS))[1]:
             log.error("tasks_ignore_cancel")
             os._exit(0)
+
+    def run_watched(self, sockets: list[socket.socket]) -> None:
+        """Serve until stopped, whatever workflows do: raise what no loop survives, or block it."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            loop = runner.get_loop()
+            watchdog = self._watchdog = Watchdog(loop, drain_timeout=self._settings.drain_timeout)
+            watchdog.start()
+            serving = loop.create_task(self.serve(sockets))
+            while not serving.done():
+                try:
+                    loop.run_until_complete(serving)
+                except (KeyboardInterrupt, SystemExit) as error:
+                    # A task that raises one of these ends asyncio's loop. The operator's own are signals by now.
+                    if not self.started or self.should_exit or serving.done():
+                        raise
+                    log.error("task_exited", exc_info=error)
+                    loop.call_soon(watchdog.listen)
+            watchdog.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start. What asyncio says each second while files run out is said once, by `_look_at_files`."""
@@ -105,9 +125,13 @@ class Server(uvicorn.Server):
         caught = (signal.SIGTERM, signal.SIGINT)
         for sig in caught:
             loop.add_signal_handler(sig, self._on_signal)
+        if self._watchdog is not None:
+            self._watchdog.listen()
         try:
             yield
         finally:
+            if self._watchdog is not None:
+                self._watchdog.let_signals_be()
             for sig in caught:
                 loop.remove_signal_handler(sig)
 
@@ -201,7 +225,7 @@ def serve(app: Edge, settings: Settings, listeners: list[socket.socket], host: s
     server = Server(app, settings, host, port)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=listeners)
+            server.run_watched(listeners)
     except SystemExit:
         if app.refused is not None:
             raise app.refused from None

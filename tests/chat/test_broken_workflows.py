@@ -67,6 +67,20 @@ async def exits(turn: Turn) -> Script:
     sys.exit(1)
 
 
+class Panic(BaseException):
+    """As what native libraries raise."""
+
+
+def raises_no_exception(kind: type[BaseException]) -> Respond:
+    """A script that raises what is no `Exception`."""
+
+    async def script(turn: Turn) -> Script:
+        yield "half an answer"
+        raise kind
+
+    return script
+
+
 async def yields_int(turn: Turn) -> Any:
     yield "half an answer"
     yield 42
@@ -169,6 +183,7 @@ async def spoils_its_thread_and_apologises(turn: Turn) -> Script:
         cancels_itself,
         ends_its_loop,
         exits,
+        *map(raises_no_exception, (Panic, GeneratorExit, KeyboardInterrupt, SystemExit)),
         yields_int,
         yields_dict,
         yields_none,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
+import sqlite3
 import threading
 import time
 from contextlib import suppress
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 from tests.harness.client import Chat, message
@@ -16,15 +19,32 @@ from tests.runs.wire import Wire, complete
 
 PATIENCE = 60.0
 WORKFLOW = """
-import asyncio
+import asyncio, zlib
+from chatkit.types import CustomTask, ThreadItemUpdatedEvent, WorkflowTaskAdded
 from chatdock import workflow
 
 @workflow("wf_test")
 async def answer(turn):
+    odd = zlib.crc32(turn.text.encode()) % 6
     for number in range(25):
         yield f"{turn.text}:{number} "
         await asyncio.sleep(0.02)
+        if number == 12 and odd == 0:
+            update = WorkflowTaskAdded(task_index=9, task=CustomTask())
+            yield ThreadItemUpdatedEvent(item_id=turn.new_id(), update=update)
+        if number == 12 and odd == 1:
+            raise GeneratorExit
 """
+"""One message in six is answered with an update that fits nothing, one with what no workflow should raise."""
+MISFITS = (
+    b'{"type":"thread.item.updated","item_id":"%b","update":{"type":"workflow.task.added","task_index":0,"task":{}}}',
+    b'{"type":"thread.item.updated","item_id":"%b","update":'
+    b'{"type":"assistant_message.content_part.text_delta","content_index":99999999999,"delta":"x"}}',
+    b'{"type":"thread.item.updated","item_id":"%b","update":{"type":"widget.root.updated","widget":[]}}',
+    b'{"type":"thread.item.added","item":{"type":"assistant_message","id":"%b-","content":[7]}}',
+    b'{"type":"thread.item.removed","about":"%b"}',
+    b'{"about":"%b"}',
+)
 
 
 class User(threading.Thread):
@@ -99,6 +119,25 @@ class User(threading.Thread):
                 sent.thread_id = sent.thread_id or _thread_of(frame)
             elif frame.startswith(b": ") and frame != b": keep-alive":
                 sent.outcome = frame[2:].decode()
+
+
+def spoil(database: Path, chance: random.Random) -> int:
+    """Leave an event that makes no sense in each run that a dead server had under way; how many there were."""
+    connection = sqlite3.connect(database)
+    try:
+        found = connection.execute(
+            "SELECT run.id, max(last), max(data) FROM run JOIN frame ON run_id = run.id"
+            " WHERE status = 'running' GROUP BY run.id"
+        ).fetchall()
+        for run_id, last, data in found:
+            item = re.search(rb'"item_id":"(\w+)"', data)
+            event = chance.choice(MISFITS) % (item[1] if item else b"cti_none")
+            block = b"data: %b\n\nid: %b:%d\n\n" % (event, run_id.encode(), last + 1)
+            connection.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (run_id, last + 1, last + 1, block))
+        connection.commit()
+        return len(found)
+    finally:
+        connection.close()
 
 
 def _thread_of(frame: bytes) -> str | None:

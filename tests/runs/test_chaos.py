@@ -1,5 +1,7 @@
 """kill -9 at random instants, again and again: nothing that was acknowledged is lost, nothing happens twice.
 
+Events that make no sense are among the runs: what workflows yield of that kind, and what older programs left behind.
+
 `CHATDOCK_CHAOS_KILLS=100` makes it long, `CHATDOCK_CHAOS_SEED` repeats one.
 """
 
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.server import eventually
-from tests.runs.chaos import WORKFLOW, User
+from tests.runs.chaos import WORKFLOW, User, spoil
 from tests.runs.checker import Sent, violations
 from tests.runs.forked import ForkedServer
 
@@ -31,6 +33,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + 15 * KILLS)]
 class Aftermath:
     database: Path
     users: list[User]
+    spoiled: int
+    """Events that make no sense, left in runs that the kills broke off."""
+    starts: list[float]
+    """Seconds until requests were answered, for each start that was waited for."""
 
     @property
     def history(self) -> list[Sent]:
@@ -48,10 +54,16 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         users = [User(server, f"user_{number}", f"{SEED} {number}") for number in range(USERS)]
         for user in users:
             user.start()
+        spoiled, starts = 0, []
         for _ in range(KILLS):
             time.sleep(chance.uniform(0, 0.8))  # the instant is the test
             server.kill()
-            server.start(wait=chance.random() < 0.8)  # else the next kill hits its recovery
+            if chance.random() < 0.5:
+                spoiled += spoil(server.database, chance)
+            began, wait = time.monotonic(), chance.random() < 0.8  # else the next kill hits its recovery
+            ready = server.start(wait=wait)
+            if wait:
+                starts.append(ready - began)
         server.kill()
         server.start()
         eventually(lambda: all(_was_answered(user) for user in users), what="an answer for every user")
@@ -61,7 +73,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
             user.join(90)
         eventually(lambda: _all_ended(server.database), what="the end of all runs")
         _every_thread_is_readable(server, users)
-        yield Aftermath(server.database, users)
+        yield Aftermath(server.database, users, spoiled, starts)
 
 
 def _was_answered(user: User) -> bool:
@@ -105,6 +117,9 @@ def test_nothing_is_lost_and_nothing_happens_twice(aftermath: Aftermath) -> None
     print(
         f"{KILLS} kills: {acknowledged} messages acknowledged, {failed} broken off, {resumed} resumes, {frames} frames"
     )
+    slowest = sorted(aftermath.starts)[-3:]
+    print(f"{aftermath.spoiled} runs spoiled; the slowest starts took {', '.join(f'{each:.2f}' for each in slowest)} s")
+    assert aftermath.spoiled >= KILLS // 4
     assert acknowledged >= KILLS
     assert resumed >= KILLS // 2, "the kills hit nobody"
     assert failed >= KILLS // 4, "the kills hit no run"

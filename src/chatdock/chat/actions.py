@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,12 @@ from chatdock.redaction import Content
 from chatdock.runs.changes import item_change, state_change, thread_changes
 from chatdock.runs.work import make_turn
 from chatdock.storage.threads import thread_from_row
+from chatdock.workflows.failure import is_stopped
 from chatdock.workflows.registry import not_here
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chatkit.types import InputTranscribeParams, WidgetItem
 
     from chatdock.chat.turns import Caller
@@ -60,7 +64,9 @@ class Actions:
         work = work_of(caller, "action", params.item_id, action=params.action.model_dump(), metadata=metadata)
         turn = self._turn(caller, thread_from_row(row), saved_state=row["state"], sender=sender, work=work)
         before = turn.thread.model_dump_json()
-        try:
+        # Not a 5xx: clients send those again, and the workflow may have done half of it.
+        refusal = InvalidRequest("The action failed.", param="params.action", code="action_failed")
+        with _failing(refusal, "action_failed", workflow=workflow.id, action=Content(params.action.type)):
             async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 item = await workflow.on_sync_action(turn)
             changes = [*thread_changes(before, turn.thread), *state_change(turn)]
@@ -68,10 +74,6 @@ class Actions:
                 corrected = {"thread_id": turn.thread.id, "created_at": item.created_at.astimezone(UTC)}
                 item = item.model_copy(update=corrected)
                 changes.append(item_change(item.thread_id, item.id, item.type, frames.dump_item(item)))
-        except Exception as error:
-            log.error("action_failed", workflow=workflow.id, action=Content(params.action.type), exc_info=error)
-            # Not a 5xx: clients send those again, and the workflow may have done half of it.
-            raise InvalidRequest("The action failed.", param="params.action", code="action_failed") from error
 
         async def store(tx: Tx) -> None:
             await find(tx, session.scope, params.thread_id)
@@ -92,12 +94,10 @@ class Actions:
             return
         row = await self._database.read(lambda tx: find(tx, session.scope, params.thread_id))
         turn = self._turn(caller, thread_from_row(row), saved_state=row["state"])
-        try:
+        refusal = InvalidRequest("The feedback could not be passed on.", code="feedback_failed")
+        with _failing(refusal, "feedback_failed", workflow=workflow.id):
             async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 await workflow.on_feedback(turn, params.item_ids, params.kind)
-        except Exception as error:
-            log.error("feedback_failed", workflow=workflow.id, exc_info=error)
-            raise InvalidRequest("The feedback could not be passed on.", code="feedback_failed") from error
 
     async def transcribe(self, caller: Caller, params: InputTranscribeParams) -> bytes:
         """Recorded speech as text, by the workflow's transcriber; `{"text"}` as JSON."""
@@ -114,14 +114,12 @@ class Actions:
         # Dictation belongs to no thread: its turn has one that is not stored.
         thread = ThreadMetadata(id=ids.thread_id(), created_at=datetime.now(UTC))
         turn = self._turn(caller, thread)
-        try:
+        refusal = InvalidRequest("The recording could not be transcribed.", code="transcription_failed")
+        with _failing(refusal, "transcriber_failed", workflow=workflow.id):
             async with asyncio.timeout(workflow.time_limit or self._settings.run_time_limit):
                 heard = await workflow.on_transcribe(turn, AudioInput(data=audio, mime_type=params.mime_type))
             result = heard if isinstance(heard, TranscriptionResult) else TranscriptionResult(text=heard)
             return frames.dump(result)
-        except Exception as error:
-            log.error("transcriber_failed", workflow=workflow.id, exc_info=error)
-            raise InvalidRequest("The recording could not be transcribed.", code="transcription_failed") from error
 
     def _turn(
         self,
@@ -152,3 +150,15 @@ class Actions:
                 not_here(session.workflow_id, session.workflow_version), code="unknown_workflow_version"
             )
         return workflow
+
+
+@contextmanager
+def _failing(refusal: InvalidRequest, event: str, **about: str) -> Iterator[None]:
+    """Log what an author's code raises, whatever it is, and refuse the request."""
+    try:
+        yield
+    except BaseException as error:
+        if is_stopped(error):
+            raise
+        log.error(event, exc_info=error, **about)
+        raise refusal from error

@@ -20,6 +20,7 @@ from chatdock.redaction import cause
 from chatdock.runs.changes import cancel_note
 from chatdock.runs.recorder import Fenced
 from chatdock.tracing.trace import enter
+from chatdock.workflows.failure import is_stopped
 from chatdock.workflows.limits import LimitReached
 from chatdock.workflows.registry import not_here
 from chatdock.workflows.titles import clean
@@ -144,7 +145,7 @@ class Execution:
         assert self._workflow is not None
         try:
             made = self._workflow.on_title(self._turn)
-        except Exception as error:
+        except BaseException as error:
             log.warning("titler_failed", workflow=self._work.workflow_id, exc_info=error)
             return
         if inspect.isawaitable(made):
@@ -162,7 +163,9 @@ class Execution:
                 await self._on_late_title(title)
             else:
                 self._set_title(title)
-        except Exception as error:
+        except BaseException as error:
+            if is_stopped(error):
+                raise
             log.warning("titler_failed", workflow=self._work.workflow_id, exc_info=error)
 
     def _set_title(self, title: str) -> None:
@@ -184,7 +187,7 @@ class Execution:
             outcome, error = await self._work_through(workflow, recorder)
         except asyncio.CancelledError:
             outcome, error = "cancelled", None
-        except Exception as failure:  # even what was said cannot be settled now
+        except BaseException as failure:  # even what was said cannot be settled now
             outcome, error = "failed", None
             self._stopped = Stop.LOST
             log.error("end_failed", run=self.run_id, exc_info=failure)
@@ -205,7 +208,9 @@ class Execution:
             if not failed:
                 recorder.close_text()
                 recorder.keep_state()
-        except (Exception, SystemExit) as error:  # asyncio would end the server with what a workflow exits by
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # asyncio would end the server with what a workflow exits by
             return "failed", await self._fail(recorder, error)
         if failed:
             return "failed", failed
@@ -316,7 +321,9 @@ class Execution:
                 return await self._workflow.on_cancelled(
                     self._turn, [read_item(orjson.dumps(one)) for one in unfinished]
                 )
-        except Exception as error:
+        except BaseException as error:
+            if is_stopped(error):
+                raise
             log.error("workflow_failed", run=self.run_id, workflow=self._work.workflow_id, exc_info=error)
             return False
 
