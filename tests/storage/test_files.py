@@ -52,8 +52,9 @@ async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What the log says of the files."""
     said: list[tuple[str, dict[str, Any]]] = []
-    for level in ("error", "warning", "info"):
-        monkeypatch.setattr(sqlite_files.log, level, lambda event, **members: said.append((event, members)))
+    for module in (sqlite, sqlite_files):
+        for level in ("error", "warning", "info"):
+            monkeypatch.setattr(module.log, level, lambda event, **members: said.append((event, members)))
     return said
 
 
@@ -314,8 +315,8 @@ def test_a_file_that_is_gone_is_missed_and_nothing_is_stored_beside_it(
     assert (refused.value.status, refused.value.error["code"]) == (503, "storage_unavailable")
     assert str(path) not in refused.value.response.text
     assert len(chat.items(turn.thread_id)) == 2, "what is there can still be read"
-    said = [members for event, members in complaints if event == "database_file_gone"]
-    assert [(members["file"], members["was"]) for members in said] == [(str(file), what)]
+    ((event, said),) = complaints
+    assert (event, said["file"], said["was"]) == ("database_file_gone", str(file), what)
     away.rename(file)
     assert chat.send(turn.thread_id, "after").outcome == "completed"
     assert ready(server) == 200

@@ -264,8 +264,9 @@ class SqliteDatabase:
                 cause = _translate(error) if isinstance(error, sqlite3.Error) else error
                 if current is None or isinstance(cause, Unavailable):
                     self._outcome = time.monotonic(), cause
-                    with contextlib.suppress(OSError):  # a full disk takes no log lines either
-                        log.error("write_failed", error=error, operations=len(group))
+                    if not isinstance(error, Unavailable):  # that is told when the files are missed
+                        with contextlib.suppress(OSError):  # a full disk takes no log lines either
+                            log.error("write_failed", error=error, operations=len(group))
                     failed += [(entry, cause) for entry in group]
                     break
                 failed.append((current, cause))
