@@ -105,7 +105,6 @@ class Connection(HttpToolsProtocol):
         self._settings = settings
         self._sending = Sending(settings.request_timeout, now)
         self._taking = Taking(settings.slow_reader_timeout, now)
-        self._head_bytes = 0
         self._between_pieces = 0
         """Bytes that came of a body since the last piece of it: the framing of chunks, or what stands behind them."""
         self._refusal: ApiError | None = None
@@ -161,24 +160,13 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._head_bytes = 0
         self._sending.begin(Part.HEAD, self.loop.time())
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """A piece of the address."""
-        self._head_bytes += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; those behind a body are dropped."""
-        if self._sending.part is Part.HEAD:
-            self._head_bytes += len(name) + len(value) + 4
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The head is complete."""
-        if self._head_bytes > self._settings.max_head_bytes or len(self.headers) > MAX_HEADERS:
+        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if size > self._settings.max_head_bytes or len(self.headers) > MAX_HEADERS:
             self._refusal = self._head_too_large()
         elif len(self.pipeline) >= MAX_PIPELINED:
             self._refusal = InvalidRequest(f"More than {MAX_PIPELINED} requests were sent without waiting.")
@@ -188,6 +176,7 @@ class Connection(HttpToolsProtocol):
         self._between_pieces = 0
         self._connections.has_request(self)
         super().on_headers_complete()
+        self.headers = []  # what stands behind a body is no header of the request
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""

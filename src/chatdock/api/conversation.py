@@ -17,6 +17,7 @@ from chatdock.api.sse import SlowReader, send_stream
 from chatdock.api.turn_headers import turn_headers
 from chatdock.chat import feedback
 from chatdock.chat.limits import refuse_oversized
+from chatdock.chat.sessions import digest
 from chatdock.chat.turns import UPLOADS_DISABLED, Caller
 from chatdock.errors import InvalidRequest
 from chatdock.protocol import operations as ops
@@ -44,7 +45,11 @@ class Conversation:
         """Answer one operation."""
         if scope["method"] != "POST":
             raise MethodNotAllowed("Use POST.", headers={"Allow": "POST"})
-        session, receive = await admit(self._world.sessions.authenticate(bearer(scope["headers"])), receive)
+        sessions, secret = self._world.sessions, bearer(scope["headers"])
+        if sessions.recent.get(digest(secret)) is not None:
+            session = await sessions.authenticate(secret)  # at once
+        else:
+            session, receive = await admit(sessions.authenticate(secret), receive)
         with self._responses.of_session(session):
             await self._answer(session, scope, receive, send)
 
