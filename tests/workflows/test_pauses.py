@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from agents import Agent, HostedMCPTool, Model, function_tool
+from agents.mcp import MCPServerStreamableHttp
 from chatkit.types import StructuredInputFreeform
 
 from chatdock import client_tool, current_turn
+from tests.exports.test_tools import ships
 from tests.harness.client import Chat, Turn
-from tests.harness.model_endpoint import Hosted, Part, Say, Step, Use, model_endpoint
+from tests.harness.model_endpoint import Hosted, Part, Say, Status, Step, Use, model_endpoint
 from tests.workflows.agents import Api, agent_server, asked_in, give, press, scripted
 
 TURNS = (1, 2, 5)
@@ -143,3 +145,33 @@ def test_calls_of_one_answer_that_wait_for_different_things_go_on_in_a_later_tur
     sent = json.dumps(endpoint.requests[-1])
     assert REFUNDED == [5]
     assert all(output in sent for output in ("Tool execution was not approved.", "Rome", "paid 5 back"))
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+def test_a_tool_of_an_mcp_server_is_approved_in_any_turn_after_a_restart_and_called_once(
+    tmp_path: Path, api: Api
+) -> None:
+    seen: list[str] = []
+    sinks: Step = [Use("sink_ship", {"ship": "Erna"})]
+    before: list[Step] = [[Say(f"Hello {n}.")] for n in range(1, 5)]
+    steps: list[Step] = [step for turn in TURNS for step in [*before[: turn - 1], sinks]]
+    steps += [[Say("Sunk.")] for _ in TURNS[1:]]
+    with ships(seen) as url, model_endpoint(*steps, Status(400), [Say("Sunk.")]) as endpoint:
+
+        def fleet(model: Model) -> Agent[Any]:
+            server = MCPServerStreamableHttp({"url": url}, name="ships", require_approval="always")
+            return Agent(name="Fleet", model=model, mcp_servers=[server])
+
+        with agent_server(tmp_path, endpoint.url, fleet, api=api) as server:
+            chat = server.backend.chat()
+            waiting = asked_in(chat, TURNS)
+        assert "Erna" not in seen
+        with agent_server(tmp_path, endpoint.url, fleet, api=api) as server:
+            chat = server.backend.chat_with(chat.secret)
+            texts = [press(chat, asked.done("widget")[0], "confirm").text for asked in waiting]
+            assert texts == ["Sunk.", "Sunk.", ""]
+            question = [item for item in chat.items(waiting[-1].thread_id) if item["type"] == "user_message"][-1]
+            params = {"thread_id": waiting[-1].thread_id, "item_id": question["id"]}
+            assert Turn(chat.stream("threads.retry_after_item", **params)).text == "Sunk."
+        assert "Erna is sunk" in json.dumps(endpoint.requests[-1])
+    assert seen.count("Erna") == len(TURNS)
