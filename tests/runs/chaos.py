@@ -12,6 +12,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.harness.client import Chat, message
 from tests.runs.checker import Sent, named_frames
 from tests.runs.forked import ForkedServer
@@ -42,7 +44,7 @@ MISFITS = (
     b'{"type":"assistant_message.content_part.text_delta","content_index":99999999999,"delta":"x"}}',
     b'{"type":"thread.item.updated","item_id":"%b","update":{"type":"widget.root.updated","widget":[]}}',
     b'{"type":"thread.item.added","item":{"type":"assistant_message","id":"%b-","content":[7]}}',
-    b'{"type":"thread.item.removed","about":"%b"}',
+    b'{"type":"thread.item.updated","about":"%b"}',
     b'{"about":"%b"}',
 )
 
@@ -58,6 +60,7 @@ class User(threading.Thread):
         self.resumed = 0
         self.failure: BaseException | None = None
         self._chance = random.Random(seed)
+        self._server = server
         self._chat: Chat = server.backend.chat(name)
         self._threads: list[str] = []
         self._enough = threading.Event()
@@ -96,10 +99,14 @@ class User(threading.Thread):
     def _follow(self, sent: Sent, operation: str, params: Any, headers: dict[str, str] | None = None) -> None:
         """One request, until its end, the server's end, or until this user hangs up."""
         limit = self._chance.randrange(3000) if self._chance.random() < 0.2 else 1 << 30
-        with suppress(OSError, HTTPException):
+        with suppress(OSError, HTTPException, httpx.TransportError):
             wire = Wire(self._chat, operation, headers=headers, **params)
             try:
-                if (status := wire.begin()) != 200:
+                status = wire.begin()
+                if status == 401:
+                    self._chat = self._server.backend.chat(self.name)  # the session has had its ten minutes
+                    return
+                if status != 200:
                     self.refused.append(f"{sent.text!r}: {operation} got {status}: {wire.rest()!r}")
                     return
                 while len(wire.received) < limit and wire.read_some():

@@ -36,6 +36,7 @@ LOGS: dict[str, list[bytes]] = {
     "text far away": [_update("assistant_message.content_part.text_delta", content_index=1 << 40, delta="x")],
     "no json": [b"{"],
     "no text": [b"\xff\xfe"],
+    "no frame": [b"id: 7", b"id: crun_1:2\ndata: {", b"id: \n\n"],
     "no object": [b"[]", b"null", b"7"],
     "an item without an id": [b'{"type":"thread.item.added","item":{"type":"widget"}}'],
     "an item of no kind": [b'{"type":"thread.item.added","item":{"type":[],"id":"cti_x","content":5}}'],
@@ -101,7 +102,7 @@ def _break(database: Path, threads: dict[str, str], runs: dict[str, str]) -> dic
                 {"type": "thread.item.added", "item": {**message, "created_at": "2026-01-01T00:00:00Z"}}
             )
             for number, payload in enumerate([begun, DELTA, *LOGS[name[5:]]], left[name] + 1):
-                frame = frames.batch(run_id, number, [payload])
+                frame = payload if payload.startswith(b"id: ") else frames.batch(run_id, number, [payload])
                 connection.execute("INSERT INTO frame VALUES (?, ?, ?, ?)", (run_id, number, number, frame))
                 left[name] = number
         elif name.startswith("input"):

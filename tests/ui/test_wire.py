@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +21,7 @@ from chatdock.protocol import frames, ids
 from chatdock.protocol.operations import NAMES, OPERATION
 from chatdock.protocol.snapshot import Snapshot
 from chatdock.runs.execution import Execution
-from chatdock.runs.log import LiveRun, RunLog
+from chatdock.runs.log import LiveRun
 from chatdock.runs.recorder import Recorder
 from chatdock.runs.work import Work, make_turn
 from chatdock.storage.database import Database
@@ -80,17 +79,6 @@ class Disk:
         return True
 
 
-class Log:
-    """What was published of one run."""
-
-    def __init__(self, live: LiveRun) -> None:
-        self._live = live
-
-    async def stored(self, run_id: str) -> AsyncIterator[tuple[int, bytes]]:
-        assert run_id == self._live.run_id
-        yield self._live.last, self._live.since(0) or b""
-
-
 async def stream(line: str) -> bytes:
     """The frames of a turn that answers `line`, as clients get them; ids and times are as they come."""
     now = datetime.now(UTC)
@@ -134,7 +122,6 @@ async def stream(line: str) -> bytes:
     )
     recorder = Recorder(
         database,
-        cast("RunLog", Log(live)),
         live,
         turn,
         clock=Clock(),

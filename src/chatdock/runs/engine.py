@@ -146,7 +146,6 @@ class Engine:
         )
         recorder = Recorder(
             self._database,
-            self._log,
             live,
             turn,
             clock=self._clock,

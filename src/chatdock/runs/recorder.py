@@ -27,7 +27,7 @@ from chatdock.workflows.workflow import WorkflowError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chatdock.runs.log import LiveRun, RunLog
+    from chatdock.runs.log import LiveRun
     from chatdock.storage.database import Database, Op, Tx
     from chatdock.storage.times import Clock
     from chatdock.workflows.turn import Turn
@@ -61,7 +61,6 @@ class Recorder:
     def __init__(
         self,
         database: Database,
-        log: RunLog,
         live: LiveRun,
         turn: Turn,
         *,
@@ -72,7 +71,6 @@ class Recorder:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._database = database
-        self._log = log
         self._live = live
         self._turn = turn
         self._clock = clock
