@@ -61,6 +61,26 @@ def test_an_endpoint_that_cannot_execute_them_refuses_the_start(tool: Any) -> No
         app(OPENAI, reached)
 
 
+@pytest.mark.parametrize("where", ["class", "instance"])
+def test_an_agent_that_a_hosted_server_keeps_is_seen_too(where: str) -> None:
+    guide = Agent(name="Guide", tools=[WebSearchTool()])
+
+    class Desk(ChatKitServer[Any]):
+        agent = guide if where == "class" else None
+
+        def __init__(self) -> None:
+            super().__init__(store=None)  # type: ignore[arg-type]
+            if where == "instance":
+                self.own = guide
+
+        async def respond(self, thread: Any, message: Any, context: Any) -> AsyncIterator[Any]:
+            yield message  # never asked
+
+    with pytest.raises(WorkflowError, match="agent 'Guide' uses WebSearchTool"):
+        app(LOCAL, Desk())
+    app(OPENAI, Desk())
+
+
 def test_the_way_out_of_a_remote_mcp_tool_is_a_server_of_the_agents_own() -> None:
     with pytest.raises(WorkflowError, match="MCPServerStreamableHttp among its mcp_servers"):
         app(LOCAL, Agent(name="Guide", tools=[TOOLS[-1]]))

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
+from agents import Agent
 from chatkit.server import ChatKitServer
 from chatkit.store import NotFoundError, Store
 from chatkit.types import StreamOptionsEvent, ThreadItemDoneEvent, ThreadItemReplacedEvent, ThreadUpdatedEvent
 
 from chatdock.protocol.frames import dump, dump_item, read_item
 from chatdock.protocol.snapshot import Draft
+from chatdock.workflows.agents_sdk.hosted_tools import refuse
 from chatdock.workflows.agents_sdk.model_answers import mend
+from chatdock.workflows.agents_sdk.team import team
 from chatdock.workflows.input_items import correct_chatkit
 from chatdock.workflows.local_time import LocalTime
 from chatdock.workflows.own_store import hosted_store
@@ -86,6 +89,11 @@ class ServerAdapter(Adapter):
                 raise WorkflowError(
                     f"{type(self.server).__name__}.{name}() is not an async generator: it needs a `yield`"
                 )
+
+    def prepare(self, *, responses: bool, openai: bool) -> None:
+        """Refuse tools that the endpoint cannot execute, of agents that the server keeps as attributes."""
+        kept = {**vars(type(self.server)), **vars(self.server)}.values()
+        refuse(team(each for each in kept if isinstance(each, Agent)), named=not responses)
 
     def equip(self, workflow: Workflow) -> None:
         """Let the workflow do what the server overrides, and no more; say what it overrides in vain."""
