@@ -62,7 +62,7 @@ def test_threads_are_found_by_project_and_user_alone() -> None:
     for shape in [(False, False, False), (True, False, False), (True, True, False), (True, True, True)]:
         made = [
             threads._by_id(*shape),
-            *(threads._page("asc", *page, *shape) for page in [(False, True), (True, False)]),
+            *(threads._page("asc", *page, True, *shape) for page in [(False, True), (True, False)]),
         ]
         for statement in made:
             sql = str(statement.clause.compile(dialect=sqlite.dialect(paramstyle="named")))

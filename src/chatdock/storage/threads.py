@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, sele
 
 from chatdock.storage.database import Row, Statement, Tx
 from chatdock.storage.page import Bounds, Page, read_page, text_size
-from chatdock.storage.schema import attachment, feedback, frame, idempotency, item, run, span, thread, trace
+from chatdock.storage.schema import attachment, feedback, frame, item, run, span, thread, trace
 from chatdock.storage.times import from_micros
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ _STATE = Statement(update(thread).where(thread.c.id == bindparam("thread_id")).v
 _RUN_IDS = select(run.c.id).where(run.c.thread_id == bindparam("id"))
 _TRACE_IDS = select(trace.c.id).where(trace.c.thread_id == bindparam("id"))
 _DELETES = [
-    Statement(delete(idempotency).where(idempotency.c.result_id.in_(_RUN_IDS))),
     Statement(delete(frame).where(frame.c.run_id.in_(_RUN_IDS))),
     Statement(delete(run).where(run.c.thread_id == bindparam("id"))),
     Statement(delete(item).where(item.c.thread_id == bindparam("id"))),
@@ -219,7 +218,10 @@ async def save_state(tx: Tx, thread_id: str, state: str) -> None:
 
 
 async def remove(tx: Tx, thread_id: str) -> None:
-    """Delete a thread with its items, attachments, runs, events, Idempotency-Keys, feedback and traces."""
+    """Delete a thread with its items, attachments, runs, events, feedback and traces.
+
+    Its Idempotency-Keys, which are hashes, stay for their day: a request that comes once more must not begin it anew.
+    """
     for statement in _DELETES:
         await tx.run(statement, id=thread_id)
 
