@@ -112,7 +112,7 @@ def _break(database: Path, threads: dict[str, str], runs: dict[str, str]) -> dic
     connection.execute(
         "INSERT INTO item SELECT thread_id, 99, 'cti_x', 'task', '{' FROM item WHERE thread_id=?", (threads["thread"],)
     )
-    wrong = "UPDATE thread SET metadata='{', allowed_image_domains='5' WHERE id=?"
+    wrong = "UPDATE thread SET metadata='{', allowed_image_domains='5', state='[' WHERE id=?"
     connection.execute(wrong, (threads["thread"],))
     connection.commit()
     connection.close()

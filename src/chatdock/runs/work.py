@@ -127,8 +127,8 @@ def make_turn(
 ) -> Turn:
     """A turn from what is at hand; `saved_state` and `variables` are JSON as stored."""
     thread_id = thread.id
-    saved: dict[str, Any] = orjson.loads(saved_state)
-    session_variables: dict[str, Any] = orjson.loads(variables) if variables else {}
+    saved = _variables(saved_state, "state", thread_id)
+    session_variables = _variables(variables or "{}", "state_variables", thread_id)
 
     async def load_items(limit: int | None, before: str | None) -> list[ThreadItem]:
         async def load(tx: Tx) -> Sequence[Row]:
@@ -156,7 +156,7 @@ def make_turn(
         sender=item if isinstance(item, WidgetItem) else None,
         tool_output=item if isinstance(item, ClientToolCallItem) else None,
         answers=item if isinstance(item, StructuredInputItem) else None,
-        state={**orjson.loads(saved_state), **session_variables},
+        state={**_variables(saved_state, "state", thread_id), **session_variables},
         saved_state=saved,
         locale=work.locale,
         metadata=work.metadata,
@@ -166,6 +166,18 @@ def make_turn(
         waiting=waiting,
         database=database,
     )
+
+
+def _variables(stored: str, what: str, thread_id: str) -> dict[str, Any]:
+    """A stored object; an empty one, and a line in the log, when it is none: the thread goes on without."""
+    try:
+        read = orjson.loads(stored)
+    except ValueError:
+        read = None
+    if isinstance(read, dict):
+        return read
+    log.warning("state_unreadable", what=what, thread=thread_id)
+    return {}
 
 
 async def _waiting_messages(tx: Tx, thread_id: str) -> set[str]:
