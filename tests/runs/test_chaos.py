@@ -50,7 +50,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     folder = tmp_path_factory.mktemp("chaos")
     (folder / "answers.py").write_text(WORKFLOW)
     chance = random.Random(SEED)
-    with ForkedServer(folder, folder / "answers.py", sweep_interval="0.5") as server:
+    with ForkedServer(folder, folder / "answers.py", sweep_interval="0.5", run_retention="86400") as server:
         users = [User(server, f"user_{number}", f"{SEED} {number}") for number in range(USERS)]
         for user in users:
             user.start()
