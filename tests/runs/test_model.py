@@ -26,6 +26,8 @@ from tests.runs.model import PARTIAL, Model, Run, Thread
 from tests.runs.stage import Stage
 from tests.runs.wire import Reader, resuming
 
+UNLIMITED: dict[str, Any] = {"user_run_limit": 1000, "session_response_limit": 1000, "user_response_limit": 1000}
+"""What the model knows nothing of."""
 EXAMPLES, STEPS = 34, 40
 BETWEEN_RESTARTS = 12
 KEYS = st.sampled_from([None, None, "red", "green"])
@@ -247,7 +249,7 @@ class ServerAndModel(RuleBasedStateMachine):
         assert (active is not None) == (thread.live is not None)
 
     def _serve(self, secret: str | None) -> None:
-        self.running = serving(Path(self.folder.name), [self.stage.workflow], drain_timeout=0)
+        self.running = serving(Path(self.folder.name), [self.stage.workflow], drain_timeout=0, **UNLIMITED)
         self.server = self.running.__enter__()
         self.chat = self.server.backend.chat_with(secret) if secret else self.server.backend.chat()
 
