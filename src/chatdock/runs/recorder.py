@@ -117,6 +117,7 @@ class Recorder:
             self.update(event)
         elif isinstance(event, str):
             self.text(event)
+            return  # what changed of the thread meanwhile is looked for with the commit: this is the hot path
         elif isinstance(event, types.Annotation):
             self.annotation(event)
         else:
@@ -506,7 +507,7 @@ class Recorder:
             return True
 
     def _notice_thread_changes(self) -> None:
-        """Store and show what the workflow changed of its thread: looked for after each event and with each commit."""
+        """Store and show what the workflow changed of its thread: looked for after each event, and with each commit."""
         if not self._thread_changed() and not self._ending:
             return
         thread = self._turn.thread
