@@ -184,19 +184,34 @@ class Recorder:
     def update(self, event: types.ThreadItemUpdatedEvent) -> None:
         """An update of an item: nearly all events are one, so they come here without a look at their kind."""
         update = event.update
-        item_id = event.item_id
-        if item_id not in self._snapshot.drafts:
-            item_id = self._real_id(item_id)
-            if item_id in self._hidden:
-                return
         if type(update) is types.AssistantMessageContentPartTextDelta and isinstance(update.delta, str):
-            delta = update.delta if len(update.delta) <= self._left else update.delta[: max(0, self._left)]
-            if delta:
-                self._delta(item_id, update.content_index, delta)
+            self._text_delta(event.item_id, update.content_index, update.delta)
+            return
+        item_id = self._shown_id(event.item_id)
+        if item_id is None:
             return
         data = frames.dump(update)
         type(update).model_validate_json(data)  # looked at once more, as items are
         self._emit(frames.update_event(item_id, data))
+
+    def _text_delta(self, item_id: str, content_index: int, delta: str) -> None:
+        if not self._deltas or item_id != self._delta_item:  # else it goes on with what waits already
+            shown_id = self._shown_id(item_id)
+            if shown_id is None:
+                return
+            item_id = shown_id
+        if len(delta) > self._left:
+            delta = delta[: max(0, self._left)]
+        if delta:
+            self._delta(item_id, content_index, delta)
+
+    def _shown_id(self, item_id: str) -> str | None:
+        """The id by which clients know an item that is updated; None when they do not."""
+        if item_id not in self._snapshot.drafts:
+            item_id = self._real_id(item_id)
+            if item_id in self._hidden:
+                return None
+        return item_id
 
     def close_text(self) -> None:
         """Finish the message that yielded text opened."""
