@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --require-hashes --requirement
 THIS := $(PIP) install --no-deps --no-build-isolation --editable .
 TOOLS := .cache/tools/bin
 
-.PHONY: screenshots help install serve ui test test-quick test-pythons test-newest test-guardrails lock audit sbom check format bench clean node packages chromium libgomp
+.PHONY: screenshots help install serve ui test test-quick test-pythons test-newest test-guardrails lock audit sbom check format bench clean node packages chromium nginx libgomp
 
 help:
 	@echo "make serve       a chat at http://localhost:$(PORT), with a model that runs here"
@@ -39,7 +39,7 @@ serve: ui .venv/run libgomp
 ui: node
 	@$(STEP) "Building the chat element" $(BIN)/python ui/scripts/build.py
 
-test: packages .venv/dev chromium libgomp
+test: packages .venv/dev chromium nginx libgomp
 	$(NODE) npm run --silent build
 	$(NODE) npm run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -139,6 +139,13 @@ chromium:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		$(STEP) "Installing Chromium" sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium"; \
 	else echo "The browser tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
+
+# Its configuration in docs/proxy.md is tried; the package is unpacked, not installed, so that no server is started.
+nginx:
+	@if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || [ -x .cache/nginx/usr/sbin/nginx ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		$(STEP) "Fetching nginx" sh -c "apt-get update && mkdir -p .cache/nginx && cd .cache/nginx && apt-get download nginx && dpkg -x nginx_*.deb ."; \
+	else echo "nginx is not installed: the tests of its configuration are skipped; on Debian: sudo apt-get install nginx"; fi
 
 # What runs the embedded model is linked against GCC's OpenMP library, which small images lack.
 libgomp:

@@ -20,7 +20,8 @@ from tests.harness.server import API_KEY, ThreadServer, eventually, free_port, s
 from tests.runs.stage import Stage
 
 PAGE = (Path(__file__).parents[2] / "docs" / "proxy.md").read_text()
-NGINX = os.environ.get("NGINX") or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+PLACES = f"{os.environ['PATH']}:/usr/sbin:{Path(__file__).parents[2]}/.cache/nginx/usr/sbin"
+NGINX = os.environ.get("NGINX") or shutil.which("nginx", path=PLACES)
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
