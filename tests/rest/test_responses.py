@@ -65,8 +65,8 @@ def test_a_session_has_so_many_streams_and_no_more_until_one_ends(tmp_path: Path
             refused(chat.post("threads.list"), 3, "session")
             assert other.post("threads.list").status_code == 200, "another session of the user"
             assert counted(server, "session_responses") == 1
+        eventually(lambda: len(server.app.responses) == 0, what="the end of the responses")
         assert chat.post("threads.list").status_code == 200
-        assert len(server.app.responses) == 0
 
 
 def test_a_user_has_so_many_over_all_sessions(tmp_path: Path) -> None:
@@ -77,6 +77,7 @@ def test_a_user_has_so_many_over_all_sessions(tmp_path: Path) -> None:
             refused(server.backend.chat("busy").post("threads.list"), 3, "user")
             assert server.backend.chat("idle").post("threads.list").status_code == 200
             assert counted(server, "user_responses") == 1
+        eventually(lambda: len(server.app.responses) == 0, what="the end of the responses")
         assert chats[0].post("threads.list").status_code == 200
 
 
